@@ -1,0 +1,128 @@
+// swift-tools-version:6.2
+import Foundation
+import PackageDescription
+
+/// `PGCLIENT_ONLY=1` leaves a package of the database client and its tests alone, so that a build under a sanitizer takes a minute, not ten.
+let clientOnly = ProcessInfo.processInfo.environment["PGCLIENT_ONLY"] == "1"
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+var dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+]
+
+var targets: [Target] = [
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(
+        name: "PGClient",
+        dependencies: [
+            "CLibPQ",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "DequeModule", package: "swift-collections"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        ],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "PostgresCluster",
+        dependencies: [.product(name: "Logging", package: "swift-log")],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "TestSupport",
+        dependencies: ["PGClient", "PostgresCluster", .product(name: "Logging", package: "swift-log")],
+        path: "Tests/TestSupport",
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "PGClientTests",
+        dependencies: ["PGClient", "PostgresCluster", "TestSupport"],
+        swiftSettings: settings
+    ),
+]
+
+if !clientOnly {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ]
+    targets += [
+        .target(
+            name: "ProductCatalog",
+            dependencies: ["PGClient", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Billing",
+            dependencies: [
+                "PGClient", "ProductCatalog",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "MarketServer",
+            dependencies: [
+                "Billing", "PGClient", "PostgresCluster", "ProductCatalog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProductCatalogTests",
+            dependencies: ["ProductCatalog", "PGClient", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BillingTests",
+            dependencies: ["Billing", "ProductCatalog", "PGClient", "TestSupport"],
+            resources: [.copy("vectors")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MarketServerTests",
+            dependencies: [
+                "MarketServer", "Billing", "ProductCatalog", "PGClient", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+}
+
+let package = Package(
+    name: "market",
+    platforms: [.macOS(.v15)],
+    products: clientOnly
+        ? [.library(name: "PGClient", targets: ["PGClient"])]
+        : [.executable(name: "market", targets: ["MarketServer"]), .library(name: "PGClient", targets: ["PGClient"])],
+    dependencies: dependencies,
+    targets: targets
+)

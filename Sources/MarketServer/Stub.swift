@@ -1,0 +1,7 @@
+import ArgumentParser
+import Configuration
+import Hummingbird
+
+@main struct Market: AsyncParsableCommand {
+    func run() async throws { print("market") }
+}
