@@ -1,0 +1,121 @@
+/// What went wrong with the database.
+///
+/// `description` never shows a value: it can be logged anywhere. `debugDescription` adds what the server said of the row at fault.
+public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+    public enum Kind: String, Sendable {
+        /// The server answered with an error: `sqlState` says which.
+        case server
+        /// No connection could be made, or it broke.
+        case connection
+        /// No connection became free in time.
+        case poolTimeout
+        /// Too many wait already.
+        case poolFull
+        /// The Swift task was cancelled.
+        case cancelled
+        /// The answer does not have the shape that the query promises, or a value cannot be sent.
+        case decoding
+        /// The client or batcher does not run: not started yet, or shut down.
+        case notRunning
+        /// COMMIT was answered with the tag ROLLBACK: nothing was committed.
+        case commitRefused
+    }
+
+    /// Whether what was asked for may have been written.
+    public enum Outcome: String, Sendable {
+        /// Certainly nothing was committed.
+        case notApplied
+        /// The connection was lost, or the wait given up, after a statement was sent that commits: it may have happened or not.
+        case unknown
+    }
+
+    public var kind: Kind
+    public var outcome: Outcome
+    public var sqlState: SQLState?
+    /// The constraint that refused, as the server names it.
+    public var constraint: String?
+    /// The server's primary message, which names tables and constraints but no values, or ours.
+    public var message: String
+    /// The server's detail, which may show values.
+    public var detail: String?
+    /// Which query of a pipeline failed, from 0.
+    public var queryIndex: Int?
+
+    public init(
+        _ kind: Kind, _ message: String, outcome: Outcome = .notApplied, sqlState: SQLState? = nil, constraint: String? = nil,
+        detail: String? = nil, queryIndex: Int? = nil
+    ) {
+        self.kind = kind
+        self.message = message
+        self.outcome = outcome
+        self.sqlState = sqlState
+        self.constraint = constraint
+        self.detail = detail
+        self.queryIndex = queryIndex
+    }
+
+    /// An answer, or a value to be sent, that is not what the code promised.
+    public static func decoding(_ message: String) -> PGError {
+        PGError(.decoding, message)
+    }
+
+    public var description: String {
+        var text = "\(kind.rawValue): \(safeMessage)"
+        if let sqlState { text += " (SQLSTATE \(sqlState.code))" }
+        if let constraint { text += " [\(constraint)]" }
+        if let queryIndex { text += " in query \(queryIndex) of the pipeline" }
+        if outcome == .unknown { text += "; outcome unknown" }
+        return text
+    }
+
+    /// Messages of class 22 quote the value that could not be read ("invalid input syntax for type bigint: …").
+    private var safeMessage: String {
+        guard kind == .server, sqlState?.code.hasPrefix("22") == true, let colon = message.firstIndex(of: ":") else { return message }
+        return String(message[..<colon])
+    }
+
+    public var debugDescription: String {
+        detail.map { "\(description) \(message) \($0)" } ?? description
+    }
+}
+
+/// A five-character SQLSTATE (PostgreSQL documentation, appendix A).
+public struct SQLState: Hashable, Sendable {
+    public let code: String
+
+    public init(_ code: String) {
+        self.code = code
+    }
+
+    public static let uniqueViolation = SQLState("23505")
+    public static let foreignKeyViolation = SQLState("23503")
+    public static let checkViolation = SQLState("23514")
+    public static let serializationFailure = SQLState("40001")
+    public static let deadlockDetected = SQLState("40P01")
+    public static let insufficientPrivilege = SQLState("42501")
+    public static let queryCanceled = SQLState("57014")
+    public static let lockNotAvailable = SQLState("55P03")
+    public static let diskFull = SQLState("53100")
+    public static let undefinedTable = SQLState("42P01")
+    static let invalidStatementName = SQLState("26000")
+    static let featureNotSupported = SQLState("0A000")
+
+    /// Whether the same transaction may succeed when run again: 40001 and 40P01.
+    public var isTransient: Bool { self == .serializationFailure || self == .deadlockDetected }
+
+    /// Whether the server is going away or short of means (classes 53, 57P, 58 and 08): try again later.
+    public var isUnavailable: Bool {
+        code.hasPrefix("08") || code.hasPrefix("53") || code.hasPrefix("57P") || code.hasPrefix("58") || code == "25006"
+    }
+}
+
+extension PGError {
+    /// Whether the database cannot serve just now, whoever asks: the answer to give is "later".
+    public var isUnavailable: Bool {
+        switch kind {
+        case .connection, .poolTimeout, .poolFull, .notRunning: true
+        case .server: sqlState?.isUnavailable ?? false
+        case .cancelled, .decoding, .commitRefused: false
+        }
+    }
+}

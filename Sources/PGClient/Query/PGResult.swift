@@ -1,0 +1,109 @@
+import CLibPQ
+
+/// What one statement answered. Rows share it; it is freed with the last of them.
+final class PGResult: @unchecked Sendable {
+    // SAFETY: libpq never changes a PGresult after it has been returned, and reading one from several threads is allowed (libpq, "Behavior in
+    // Threaded Programs"); the pointer leaves this class only as long as a read lasts.
+    private let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    deinit { PQclear(pointer) }
+
+    var status: ExecStatusType { PQresultStatus(pointer) }
+    var rowCount: Int { Int(PQntuples(pointer)) }
+    var columnCount: Int { Int(PQnfields(pointer)) }
+
+    /// The command tag: "INSERT 0 5", "COMMIT".
+    var commandTag: String { String(cString: PQcmdStatus(pointer)) }
+
+    /// Rows that the command touched, 0 where it counts none.
+    var affected: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
+
+    func cell(_ row: Int, _ column: Int) -> PGCell {
+        let oid = PQftype(pointer, Int32(column))
+        if PQgetisnull(pointer, Int32(row), Int32(column)) != 0 { return PGCell(bytes: nil, oid: oid) }
+        let count = Int(PQgetlength(pointer, Int32(row), Int32(column)))
+        return PGCell(bytes: UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: count), oid: oid)
+    }
+
+    /// The server's error, nil when there is none.
+    func error() -> PGError? {
+        guard status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR || status == PGRES_BAD_RESPONSE else { return nil }
+        let state = field(PG_DIAG_SQLSTATE)
+        let message = field(PG_DIAG_MESSAGE_PRIMARY) ?? String(cString: PQresultErrorMessage(pointer))
+        guard let state else { return PGError(.connection, message.trimmedLine, outcome: .unknown) }
+        return PGError(
+            .server, message, sqlState: SQLState(state), constraint: field(PG_DIAG_CONSTRAINT_NAME), detail: field(PG_DIAG_MESSAGE_DETAIL))
+    }
+
+    private func field(_ code: Int32) -> String? {
+        PQresultErrorField(pointer, code).map { String(cString: $0) }
+    }
+}
+
+/// PG_DIAG_* are character macros, which Swift does not import.
+private let PG_DIAG_SQLSTATE = Int32(UInt8(ascii: "C"))
+private let PG_DIAG_MESSAGE_PRIMARY = Int32(UInt8(ascii: "M"))
+private let PG_DIAG_MESSAGE_DETAIL = Int32(UInt8(ascii: "D"))
+private let PG_DIAG_CONSTRAINT_NAME = Int32(UInt8(ascii: "n"))
+
+extension String {
+    /// The text without the line end that libpq closes its messages with.
+    var trimmedLine: String {
+        var text = self[...]
+        while let last = text.last, last.isWhitespace { text = text.dropLast() }
+        return String(text).replacing("\n", with: " ")
+    }
+}
+
+/// One row of an answer.
+public struct PGRow: Sendable {
+    let result: PGResult
+    let index: Int
+
+    public var columnCount: Int { result.columnCount }
+
+    /// Reads all columns, in order, as values of the given types.
+    ///
+    /// - Throws: `PGError` of kind decoding when the number of columns or a type differs, a null stands where none may, or a value is out of range.
+    public func decode<each Column: PGDecodable>(
+        _: (repeat each Column).Type = (repeat each Column).self
+    ) throws(PGError) -> (repeat each Column) {
+        var reader = try ColumnReader(row: self, count: Self.count(repeat (each Column).self))
+        return (repeat try reader.next((each Column).self))
+    }
+
+    private static func count<each Column>(_ types: repeat (each Column).Type) -> Int {
+        var count = 0
+        for _ in repeat each types { count += 1 }
+        return count
+    }
+}
+
+private struct ColumnReader {
+    let row: PGRow
+    var column = 0
+
+    init(row: PGRow, count: Int) throws(PGError) {
+        guard row.columnCount == count else { throw .decoding("a row of \(row.columnCount) columns is read as one of \(count)") }
+        self.row = row
+    }
+
+    mutating func next<Column: PGDecodable>(_: Column.Type) throws(PGError) -> Column {
+        defer { column += 1 }
+        do {
+            return try withExtendedLifetime(row.result) { result throws(PGError) in try Column(pg: result.cell(row.index, column)) }
+        } catch {
+            throw .decoding("column \(column + 1): \(error.message)")
+        }
+    }
+}
+
+/// A value that can be read from a row.
+public protocol PGRowDecodable: Sendable {
+    /// - Throws: `PGError` of kind decoding when the row has another shape.
+    init(row: PGRow) throws(PGError)
+}

@@ -1,0 +1,125 @@
+import CLibPQ
+
+/// A query is a value: text, bindings and how to read its rows. It runs wherever there is a session: alone, in a pipeline, in a transaction.
+public struct Query<Output: Sendable>: Sendable {
+    public let sql: SQL
+    let read: @Sendable (PGResult) throws(PGError) -> Output
+
+    /// The same query with its output turned into something else.
+    public func map<Mapped: Sendable>(_ transform: @escaping @Sendable (Output) throws(PGError) -> Mapped) -> Query<Mapped> {
+        Query<Mapped>(sql: sql) { result throws(PGError) in try transform(try read(result)) }
+    }
+}
+
+extension SQL {
+    /// Exactly one row.
+    public func one<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row> {
+        Query(sql: self) { result throws(PGError) in
+            guard result.rowCount == 1 else { throw .decoding("one row is due, \(result.rowCount) came") }
+            return try Row(row: PGRow(result: result, index: 0))
+        }
+    }
+
+    /// One row or none.
+    public func first<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row?> {
+        Query(sql: self) { result throws(PGError) in
+            guard result.rowCount <= 1 else { throw .decoding("one row at most is due, \(result.rowCount) came") }
+            return result.rowCount == 0 ? nil : try Row(row: PGRow(result: result, index: 0))
+        }
+    }
+
+    /// Any number of rows.
+    public func all<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<[Row]> {
+        Query(sql: self) { result throws(PGError) in
+            var rows: [Row] = []
+            rows.reserveCapacity(result.rowCount)
+            for index in 0..<result.rowCount { rows.append(try Row(row: PGRow(result: result, index: index))) }
+            return rows
+        }
+    }
+
+    /// Any number of rows as tuples.
+    public func values<each Column: PGDecodable & Sendable>(_: (repeat each Column).Type) -> Query<[(repeat each Column)]> {
+        Query(sql: self) { result throws(PGError) in
+            var rows: [(repeat each Column)] = []
+            rows.reserveCapacity(result.rowCount)
+            for index in 0..<result.rowCount {
+                rows.append(try PGRow(result: result, index: index).decode((repeat each Column).self))
+            }
+            return rows
+        }
+    }
+
+    /// One row of one column.
+    public func value<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value> {
+        Query(sql: self) { result throws(PGError) in
+            guard result.rowCount == 1 else { throw .decoding("one row is due, \(result.rowCount) came") }
+            return try PGRow(result: result, index: 0).decode(Value.self)
+        }
+    }
+
+    /// One column of one row or none.
+    public func firstValue<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value?> {
+        Query(sql: self) { result throws(PGError) in
+            guard result.rowCount <= 1 else { throw .decoding("one row at most is due, \(result.rowCount) came") }
+            return result.rowCount == 0 ? nil : try PGRow(result: result, index: 0).decode(Value.self)
+        }
+    }
+
+    /// The number of rows that a command touched.
+    public var execute: Query<Int> {
+        Query(sql: self) { result throws(PGError) in result.affected }
+    }
+}
+
+/// Something that can run queries: the client, or an open transaction.
+public protocol PGSession: Sendable {
+    /// Sends statements in one round trip. Outside a transaction they are one: all take effect or none does.
+    func perform(_ statements: [SQL]) async throws(PGError) -> [PGAnswer]
+}
+
+/// An answer still to be read by its query.
+public struct PGAnswer: Sendable {
+    let result: PGResult
+}
+
+extension PGSession {
+    public func run<Output: Sendable>(_ query: Query<Output>) async throws(PGError) -> Output {
+        let answers = try await perform([query.sql])
+        return try query.read(answers[0].result)
+    }
+
+    /// One round trip, one implicit transaction: all take effect or none does.
+    public func run<each Output: Sendable>(_ queries: repeat Query<each Output>) async throws(PGError) -> (repeat each Output) {
+        var statements: [SQL] = []
+        for query in repeat each queries { statements.append(query.sql) }
+        var answers = AnswerReader(answers: try await perform(statements))
+        return (repeat try answers.next(each queries))
+    }
+
+    /// Queries of one shape in one round trip; none at all costs nothing.
+    public func runAll<Output: Sendable>(_ queries: [Query<Output>]) async throws(PGError) -> [Output] {
+        guard !queries.isEmpty else { return [] }
+        let answers = try await perform(queries.map(\.sql))
+        var outputs: [Output] = []
+        outputs.reserveCapacity(answers.count)
+        for (query, answer) in zip(queries, answers) { outputs.append(try query.read(answer.result)) }
+        return outputs
+    }
+}
+
+private struct AnswerReader {
+    let answers: [PGAnswer]
+    var index = 0
+
+    mutating func next<Output>(_ query: Query<Output>) throws(PGError) -> Output {
+        defer { index += 1 }
+        do {
+            return try query.read(answers[index].result)
+        } catch {
+            var error = error
+            error.queryIndex = index
+            throw error
+        }
+    }
+}
