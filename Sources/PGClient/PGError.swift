@@ -40,6 +40,8 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
     public var detail: String?
     /// Which query of a pipeline failed, from 0.
     public var queryIndex: Int?
+    /// The connection was found gone before anything was sent on it: the same work may go to another.
+    var beforeSending = false
 
     public init(
         _ kind: Kind, _ message: String, outcome: Outcome = .notApplied, sqlState: SQLState? = nil, constraint: String? = nil,

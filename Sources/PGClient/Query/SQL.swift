@@ -70,6 +70,26 @@ struct Statement: Sendable {
     let bytes: [UInt8]
     let ranges: [Range<Int>?]
 
+    /// A command of the client's own: COMMIT, SAVEPOINT, FETCH.
+    init(command: String) {
+        text = command
+        types = []
+        ranges = []
+        bytes = [0]
+    }
+
+    private init(text: String, of other: Statement) {
+        self.text = text
+        types = other.types
+        ranges = other.ranges
+        bytes = other.bytes
+    }
+
+    /// The same values behind a text with a command of the client's own in front: DECLARE CURSOR.
+    func prefixed(_ command: String) -> Statement {
+        Statement(text: command + text, of: self)
+    }
+
     init(_ sql: SQL) throws(PGError) {
         text = sql.text
         var types: [UInt32] = []
@@ -88,6 +108,7 @@ struct Statement: Sendable {
         if let problem = bytes.problem { throw .decoding(problem) }
         self.types = types
         self.ranges = ranges
-        self.bytes = bytes.bytes
+        // One byte more, so that an empty text, which is not null, has an address too.
+        self.bytes = bytes.bytes + [0]
     }
 }

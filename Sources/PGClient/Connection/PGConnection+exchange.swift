@@ -1,0 +1,228 @@
+import CLibPQ
+import Foundation
+
+extension PGConnection {
+    /// What stands around the statements of one round trip.
+    struct Frame: Sendable {
+        /// Sent in front, in the same round trip: BEGIN of a transaction.
+        var begin: StaticString?
+        /// Whether an explicit transaction is open, so that a lost connection means that nothing was committed.
+        var inTransaction = false
+        /// Whether this is the statement that commits.
+        var commits = false
+
+        var outcomeWhenLost: PGError.Outcome { inTransaction && !commits ? .notApplied : .unknown }
+    }
+
+    /// Runs statements as `run(_:_:)` does, from any task; cancelling the task reaches the server.
+    nonisolated func execute(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
+        let operation = wake.begin()
+        let result = await withTaskCancellationHandler {
+            await attempt(statements, frame)
+        } onCancel: {
+            wake.cancel(operation)
+        }
+        return try result.get()
+    }
+
+    /// Runs statements to their end whether or not the task is cancelled: COMMIT and ROLLBACK.
+    nonisolated func finish(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
+        _ = wake.begin()
+        return try await attempt(statements, frame).get()
+    }
+
+    private func attempt(_ statements: [Statement], _ frame: Frame) -> Result<[PGResult], PGError> {
+        Result { () throws(PGError) in try run(statements, frame) }
+    }
+
+    /// Runs statements in one round trip and returns their results; the first that the server refused ends it with its error.
+    func run(_ statements: [Statement], _ frame: Frame) throws(PGError) -> [PGResult] {
+        if wake.takeCancellation() { throw PGError(.cancelled, "the task was cancelled") }
+        if !frame.inTransaction, !isAlive() {
+            close()
+            var gone = PGError(.connection, "the connection was gone")
+            gone.beforeSending = true
+            throw gone
+        }
+        do throws(PGError) {
+            var results = try exchange(statements, frame)
+            if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
+                guard isStalePlan(error), !frame.inTransaction, frame.begin == nil else { throw located(error, index, statements.count) }
+                for statement in statements { self.statements.forget(statement.text) }
+                results = try exchange(statements, frame)
+                if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
+                    throw located(error, index, statements.count)
+                }
+            }
+            return results
+        } catch {
+            throw settle(error, frame)
+        }
+    }
+
+    private func located(_ error: PGError, _ index: Int, _ count: Int) -> PGError {
+        var error = error
+        if count > 1 { error.queryIndex = index }
+        return error
+    }
+
+    /// Decides what an error means for the connection and for the caller's knowledge of what was written.
+    func settle(_ error: PGError, _ frame: Frame) -> PGError {
+        var error = error
+        switch error.kind {
+        case .cancelled:
+            abandon()
+            error.outcome = frame.outcomeWhenLost
+        case .connection:
+            close()
+            error.outcome = frame.outcomeWhenLost
+        case .server where error.sqlState?.isUnavailable == true && (error.sqlState?.code.hasPrefix("57P") ?? false):
+            // The session was ended by the server (57P01 …): an error before the commit was done, so nothing is there.
+            close()
+        default: break
+        }
+        return error
+    }
+
+    /// Both mean that a prepared statement no longer fits: the schema changed under it, or the session was reset.
+    private func isStalePlan(_ error: PGError) -> Bool {
+        error.sqlState == .invalidStatementName || (error.sqlState == .featureNotSupported && error.message.contains("cached plan"))
+    }
+
+    /// One round trip: a single statement as it is, several as a pipeline with one Sync.
+    func exchange(_ statements: [Statement], _ frame: Frame) throws(PGError) -> [PGResult] {
+        guard handle != nil, !broken else { throw PGError(.connection, "the connection is closed", outcome: .notApplied) }
+        if statements.count == 1, frame.begin == nil, case .some(let direct) = directPlan(statements[0]) {
+            return [try single(statements[0], direct)]
+        }
+        return try pipeline(statements, frame)
+    }
+
+    /// A statement that needs no preparing first can go without a pipeline.
+    private func directPlan(_ statement: Statement) -> StatementCache.Plan? {
+        let plan = statements.plan(statement.text)
+        if case .prepare(let name, let dropping) = plan {
+            pendingPrepare = (statement.text, name, dropping)
+            return nil
+        }
+        return plan
+    }
+
+    private func single(_ statement: Statement, _ plan: StatementCache.Plan) throws(PGError) -> PGResult {
+        try send(statement, plan)
+        try flush()
+        var last: PGResult?
+        while let result = try nextResult() {
+            // Of several results the first error counts; there is one result but in COPY, which has a door of its own.
+            if last?.error() == nil { last = result }
+        }
+        guard let last else { throw failure("no result came", outcome: .unknown) }
+        return last
+    }
+
+    private enum Expected {
+        case begin
+        case deallocate
+        case prepare(text: String, name: String)
+        case answer
+    }
+
+    private func pipeline(_ statements: [Statement], _ frame: Frame) throws(PGError) -> [PGResult] {
+        guard PQenterPipelineMode(handle) == 1 else { throw failure("the connection is busy") }
+        var expected: [Expected] = []
+        if let begin = frame.begin {
+            try checked(begin.withUTF8Buffer { sendText(String(decoding: $0, as: UTF8.self)) })
+            expected.append(.begin)
+        }
+        var preparing: Set<String> = []
+        for statement in statements {
+            var plan = takePendingPrepare(statement.text) ?? self.statements.plan(statement.text)
+            if case .prepare(let name, let dropping) = plan {
+                if preparing.insert(statement.text).inserted {
+                    if let dropping {
+                        try checked(sendText("deallocate \(dropping)"))
+                        expected.append(.deallocate)
+                    }
+                    try checked(prepare(statement, as: name))
+                    expected.append(.prepare(text: statement.text, name: name))
+                    preparedNow[statement.text] = name
+                    plan = .prepared(name)
+                } else if let name = preparedNow[statement.text] {
+                    plan = .prepared(name)
+                } else {
+                    plan = .unnamed
+                }
+            }
+            try send(statement, plan)
+            expected.append(.answer)
+        }
+        preparedNow.removeAll(keepingCapacity: true)
+        guard PQpipelineSync(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
+        try flush()
+        let results = try collect(expected)
+        guard PQexitPipelineMode(handle) == 1 else { throw failure("the pipeline did not end", outcome: .unknown) }
+        return results
+    }
+
+    private func collect(_ expected: [Expected]) throws(PGError) -> [PGResult] {
+        var results: [PGResult] = []
+        var aborted: PGError?
+        for item in expected {
+            let result = try nextResult()
+            guard let result else { throw failure("no result came", outcome: .unknown) }
+            guard try nextResult() == nil else { throw failure("two results for one statement", outcome: .unknown) }
+            switch item {
+            case .answer: results.append(result)
+            case .prepare(let text, let name):
+                if result.error() == nil, result.status != PGRES_PIPELINE_ABORTED { self.statements.didPrepare(text, as: name) }
+                fallthrough
+            case .begin, .deallocate:
+                // A failed helper aborts all behind it: its error is the answer.
+                if aborted == nil, let error = result.error() {
+                    aborted = error
+                    results.append(result)
+                }
+            }
+        }
+        while let sync = try nextResult() {
+            if sync.status == PGRES_PIPELINE_SYNC { break }
+        }
+        return results
+    }
+
+    private func checked(_ sent: Bool) throws(PGError) {
+        guard sent else { throw failure("the connection was lost", outcome: .unknown) }
+    }
+
+    private func sendText(_ text: String) -> Bool {
+        PQsendQueryParams(handle, text, 0, nil, nil, nil, nil, 1) == 1
+    }
+
+    private func prepare(_ statement: Statement, as name: String) -> Bool {
+        PQsendPrepare(handle, name, statement.text, Int32(statement.types.count), statement.types) == 1
+    }
+
+    /// Hands a statement to libpq; nothing waits here.
+    func send(_ statement: Statement, _ plan: StatementCache.Plan) throws(PGError) {
+        let count = Int32(statement.types.count)
+        let sent = statement.bytes.withUnsafeBytes { bytes in
+            let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let values = statement.ranges.map { range in range.flatMap { range in base.map { $0 + range.lowerBound } } }
+            let lengths = statement.ranges.map { Int32($0?.count ?? 0) }
+            let formats = [Int32](repeating: 1, count: statement.types.count)
+            return switch plan {
+            case .unnamed, .prepare:
+                PQsendQueryParams(handle, statement.text, count, statement.types, values, lengths, formats, 1)
+            case .prepared(let name):
+                PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)
+            }
+        }
+        try checked(sent == 1)
+    }
+
+    private func takePendingPrepare(_ text: String) -> StatementCache.Plan? {
+        guard let pending = pendingPrepare, pending.text == text else { return nil }
+        pendingPrepare = nil
+        return .prepare(pending.name, dropping: pending.dropping)
+    }
+}

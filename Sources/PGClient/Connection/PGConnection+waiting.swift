@@ -1,0 +1,103 @@
+import CLibPQ
+import Foundation
+
+extension PGConnection {
+    enum Direction {
+        case reading
+        case writing
+        case both
+    }
+
+    /// Parks the connection's thread until the socket is ready.
+    ///
+    /// - Returns: true when input is there.
+    /// - Throws: `PGError` of kind connection past the deadline; of kind cancelled when the caller's task was cancelled and `cancellable`.
+    @discardableResult
+    func wait(_ direction: Direction, until deadline: ContinuousClock.Instant?, cancellable: Bool) throws(PGError) -> Bool {
+        let socket = PQsocket(handle)
+        guard socket >= 0 else { throw failure("the connection is closed") }
+        let events =
+            switch direction {
+            case .reading: Int16(POLLIN)
+            case .writing: Int16(POLLOUT)
+            case .both: Int16(POLLIN | POLLOUT)
+            }
+        while true {
+            var polled = [pollfd(fd: socket, events: events, revents: 0), pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)]
+            let count = poll(&polled, cancellable ? 2 : 1, Self.milliseconds(until: deadline))
+            if count < 0 {
+                guard errno == EINTR else { throw PGError(.connection, "poll failed: \(String(cString: strerror(errno)))") }
+                continue
+            }
+            if count == 0 { throw PGError(.connection, "no answer in time") }
+            if cancellable, polled[1].revents != 0, wake.takeCancellation() {
+                throw PGError(.cancelled, "the task was cancelled", outcome: .unknown)
+            }
+            if polled[0].revents != 0 { return polled[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 }
+        }
+    }
+
+    private static func milliseconds(until deadline: ContinuousClock.Instant?) -> Int32 {
+        guard let deadline else { return -1 }
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else { return 0 }
+        let (seconds, attoseconds) = left.components
+        // Rounded up, so that the last wait does not spin.
+        return Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
+    }
+
+    /// Sends what libpq has buffered, reading all the while: a server that waits for us to read would never read what we write.
+    func flush() throws(PGError) {
+        while true {
+            switch PQflush(handle) {
+            case 0: return
+            case 1:
+                if try wait(.both, until: nil, cancellable: true) {
+                    guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
+                }
+            default: throw failure("the connection was lost", outcome: .unknown)
+            }
+        }
+    }
+
+    /// The next result, nil at the end of a statement's results.
+    func nextResult() throws(PGError) -> PGResult? {
+        while PQisBusy(handle) == 1 {
+            try wait(.reading, until: nil, cancellable: true)
+            guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
+        }
+        drainNotifications()
+        guard let pointer = PQgetResult(handle) else {
+            if PQstatus(handle) != CONNECTION_OK { throw failure("the connection was lost", outcome: .unknown) }
+            return nil
+        }
+        return PGResult(pointer)
+    }
+
+    /// Stops what runs on the server and closes the connection: a cancel request that comes late would hit the next query, so there is none.
+    func abandon() {
+        broken = true
+        guard let handle, let cancel = PQgetCancel(handle) else { return close() }
+        CancelRequest(cancel).send()
+        close()
+    }
+}
+
+/// A request to the server to stop what a connection runs. It travels over a connection of its own, and making that blocks, so it has its own thread.
+private struct CancelRequest: @unchecked Sendable {
+    // SAFETY: the pointer is used and freed by the one thread that `send` starts; PQcancel is documented as thread-safe.
+    let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    func send() {
+        Thread.detachNewThread {
+            var message = [CChar](repeating: 0, count: 256)
+            // A server that cannot be reached is not running the query for us any more, or ends it by its own timeouts.
+            _ = PQcancel(pointer, &message, Int32(message.count))
+            PQfreeCancel(pointer)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import DequeModule
+import Logging
+import Synchronization
+
+/// Lends connections. Who asks takes an idle one without waiting, makes a new one while there is room, or waits in line.
+///
+/// The state is one struct behind a lock, and each decision is made in one go under it; connecting and closing happen outside.
+final class ConnectionPool: Sendable {
+    let configuration: PGClient.Configuration
+    private let conninfo: Result<String, PGError>
+    private let logger: Logger
+    private let state: Mutex<PoolState>
+
+    init(_ configuration: PGClient.Configuration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        state = Mutex(PoolState(maxConnections: configuration.maxConnections, maxWaiters: configuration.maxWaiters))
+        conninfo = Result { () throws(PGError) in
+            try ConnectionString.completed(configuration.url, applicationName: configuration.applicationName)
+        }
+    }
+
+    /// Lends a connection; it must come back through `release`.
+    func acquire() async throws(PGError) -> PGConnection {
+        let decision = state.withLock { $0.acquire(now: .now) }
+        switch decision {
+        case .lend(let connection): return connection
+        case .connect(let number): return try await connect(number)
+        case .refuse(let error): throw error
+        case .wait: return try await wait()
+        }
+    }
+
+    func release(_ connection: PGConnection, reusable: Bool) {
+        let waiter = state.withLock { $0.release(connection, reusable: reusable, now: .now) }
+        waiter?.resume()
+    }
+
+    private func connect(_ number: Int) async throws(PGError) -> PGConnection {
+        let connection = PGConnection(number: number, statementCacheSize: configuration.statementCacheSize, logger: logger)
+        do throws(PGError) {
+            try await connection.connect(
+                try conninfo.get(), settings: configuration.sessionSettings, timeout: configuration.connectTimeout)
+            state.withLock { $0.didConnect() }
+            return connection
+        } catch {
+            logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
+            let waiters = state.withLock { $0.connectFailed(error, now: .now) }
+            for waiter in waiters { waiter.resume() }
+            throw error
+        }
+    }
+
+    private func wait() async throws(PGError) -> PGConnection {
+        let ticket = state.withLock { $0.ticket() }
+        let deadline = ContinuousClock.now + configuration.acquireTimeout
+        let turn = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<PoolState.Turn, Never>) in
+                let resolved = state.withLock { $0.enqueue(ticket, until: deadline, continuation) }
+                resolved?.resume()
+            }
+        } onCancel: {
+            state.withLock { $0.cancel(ticket) }?.resume()
+        }
+        switch turn {
+        case .lend(let connection): return connection
+        case .connect(let number): return try await connect(number)
+        case .fail(let error): throw error
+        }
+    }
+
+    /// Ends waits that are past their time. Called ten times a second.
+    func expireWaiters() {
+        for waiter in state.withLock({ $0.expire(now: .now) }) { waiter.resume() }
+    }
+
+    /// Idle connections that nobody has tried for the interval, taken out for a try.
+    func takeForHealthCheck() -> [PGConnection] {
+        state.withLock { $0.takeIdle(unusedFor: configuration.healthCheckInterval, now: .now) }
+    }
+
+    /// No more lending: who waits is told so.
+    func beginDraining() {
+        for waiter in state.withLock({ $0.drain() }) { waiter.resume() }
+    }
+
+    /// Nothing is lent any more.
+    var isDrained: Bool { state.withLock { $0.isDrained } }
+    var isDraining: Bool { state.withLock { $0.draining } }
+
+    func takeAllIdle() -> [PGConnection] {
+        state.withLock { $0.takeAllIdle() }
+    }
+
+    var metrics: PoolMetrics { state.withLock { $0.metrics } }
+}
+
+/// A reading of the pool.
+public struct PoolMetrics: Sendable, Equatable {
+    /// Connections that are open or being made.
+    public var open = 0
+    public var idle = 0
+    public var waiting = 0
+    /// Since the start:
+    public var acquired = 0
+    public var connected = 0
+    public var connectFailures = 0
+    public var timeouts = 0
+    public var refused = 0
+}

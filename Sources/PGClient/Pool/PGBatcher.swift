@@ -1,0 +1,135 @@
+import ServiceLifecycle
+import Synchronization
+
+/// Groups requests that arrive while the previous group is in flight: one round trip, or one commit, for all of them.
+///
+/// The group forms by itself and needs no timer: with nobody else about a request goes out at once; the busier the database, the larger the
+/// groups. A `Service`: `run()` does the work, and graceful shutdown first finishes what was submitted.
+public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
+    public typealias Perform = @Sendable ([Request]) async -> [Result<Answer, any Error>]
+
+    private struct Waiting {
+        let request: Request
+        let weight: Int
+        let continuation: UnsafeContinuation<Result<Answer, any Error>, Never>
+    }
+
+    private struct State {
+        var waiting: [Waiting] = []
+        var weight = 0
+        var closed = false
+        var idleWorkers: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private let label: String
+    private let maxBatch: Int
+    private let maxQueued: Int
+    private let workers: Int
+    private let perform: Perform
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - maxBatch: weight of one group at most; a single request may weigh more.
+    ///   - maxQueued: weight that may wait; more is refused at once.
+    ///   - workers: groups in flight at once.
+    ///   - perform: answers a group, one answer for each request in its order.
+    public init(label: String, maxBatch: Int, maxQueued: Int, workers: Int = 1, perform: @escaping Perform) {
+        precondition(maxBatch >= 1 && maxQueued >= 1 && workers >= 1, "a batcher needs room for one")
+        self.label = label
+        self.maxBatch = maxBatch
+        self.maxQueued = maxQueued
+        self.workers = workers
+        self.perform = perform
+    }
+
+    /// Waits for the answer to the request. `weight` is what it counts for in a group: the events of a chunk.
+    ///
+    /// Once submitted a request is carried out even if its caller is cancelled: others share its transaction.
+    ///
+    /// - Throws: what `perform` answered; `PGError` of kind poolFull when too much waits, notRunning after shutdown.
+    public func submit(_ request: Request, weight: Int = 1) async throws -> Answer {
+        try Task.checkCancellation()
+        return try await withUnsafeContinuation { continuation in
+            let (refused, worker): (PGError?, UnsafeContinuation<Void, Never>?) = state.withLock { state in
+                if state.closed { return (PGError(.notRunning, "\(label) is shut down"), nil) }
+                if state.weight + weight > maxQueued, !state.waiting.isEmpty {
+                    return (PGError(.poolFull, "\(label): \(state.waiting.count) requests wait already"), nil)
+                }
+                state.waiting.append(Waiting(request: request, weight: weight, continuation: continuation))
+                state.weight += weight
+                return (nil, state.idleWorkers.popLast())
+            }
+            if let refused { continuation.resume(returning: .failure(refused)) }
+            worker?.resume()
+        }.get()
+    }
+
+    public func run() async throws {
+        await withGracefulShutdownHandler {
+            await withTaskCancellationHandler {
+                await withTaskGroup { group in
+                    for _ in 0..<workers { group.addTask { await self.work() } }
+                }
+            } onCancel: {
+                close()
+            }
+        } onGracefulShutdown: {
+            self.close()
+        }
+    }
+
+    private func close() {
+        let idle = state.withLock { state in
+            state.closed = true
+            defer { state.idleWorkers = [] }
+            return state.idleWorkers
+        }
+        for worker in idle { worker.resume() }
+    }
+
+    private func work() async {
+        while let batch = await nextBatch() {
+            let answers = await perform(batch.map(\.request))
+            precondition(answers.count == batch.count, "\(label): one answer for each request")
+            for (waiting, answer) in zip(batch, answers) { waiting.continuation.resume(returning: answer) }
+        }
+    }
+
+    /// The next group; nil when nothing more will come.
+    private func nextBatch() async -> [Waiting]? {
+        while true {
+            let (batch, closed) = state.withLock { state in (takeBatch(&state), state.closed) }
+            if !batch.isEmpty { return batch }
+            if closed { return nil }
+            await withUnsafeContinuation { continuation in
+                let goOn = state.withLock { state in
+                    if !state.waiting.isEmpty || state.closed { return true }
+                    state.idleWorkers.append(continuation)
+                    return false
+                }
+                if goOn { continuation.resume() }
+            }
+        }
+    }
+
+    private func takeBatch(_ state: inout State) -> [Waiting] {
+        if state.weight <= maxBatch {
+            defer {
+                state.waiting = []
+                state.weight = 0
+            }
+            return state.waiting
+        }
+        var weight = 0
+        var count = 0
+        for waiting in state.waiting {
+            if count > 0, weight + waiting.weight > maxBatch { break }
+            weight += waiting.weight
+            count += 1
+        }
+        let batch = Array(state.waiting.prefix(count))
+        state.waiting.removeFirst(count)
+        state.weight -= weight
+        return batch
+    }
+}
