@@ -36,13 +36,16 @@ var targets: [Target] = [
     ),
     .target(
         name: "TestSupport",
-        dependencies: ["PGClient", "PostgresCluster", .product(name: "Logging", package: "swift-log")],
+        dependencies: [
+            "PGClient", "PostgresCluster", .product(name: "Logging", package: "swift-log"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        ],
         path: "Tests/TestSupport",
         swiftSettings: settings
     ),
     .testTarget(
         name: "PGClientTests",
-        dependencies: ["PGClient", "PostgresCluster", "TestSupport"],
+        dependencies: ["PGClient", "PostgresCluster", "TestSupport", .product(name: "Logging", package: "swift-log")],
         swiftSettings: settings
     ),
 ]

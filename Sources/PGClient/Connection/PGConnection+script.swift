@@ -1,0 +1,38 @@
+import CLibPQ
+import Logging
+
+extension PGConnection {
+    /// Runs the statements of a text, which comes from the program's own files: migrations, and databases made for tests.
+    ///
+    /// The one door for text that is no literal; it takes no values.
+    func script(_ text: String) throws(PGError) {
+        guard handle != nil, !broken else { throw PGError(.connection, "the connection is closed") }
+        guard PQsendQuery(handle, text) == 1 else { throw failure("the connection was lost") }
+        try flush()
+        var first: PGError?
+        while let result = try nextResult() {
+            if let error = result.error() { first = first ?? error }
+        }
+        if let first { throw first }
+    }
+}
+
+/// A connection for set-up work, of this package alone: making databases, roles and schemas.
+package struct AdministrativeConnection: Sendable {
+    private let connection: PGConnection
+
+    /// Connects with libpq's string as it is.
+    package init(_ url: String, logger: Logger) async throws(PGError) {
+        connection = PGConnection(number: 0, statementCacheSize: 0, logger: logger)
+        try await connection.connect(url, settings: [], timeout: .seconds(10))
+    }
+
+    /// Runs a text of one or more statements.
+    package func script(_ text: String) async throws(PGError) {
+        try await connection.script(text)
+    }
+
+    package func close() async {
+        await connection.close()
+    }
+}
