@@ -20,6 +20,15 @@ public struct InvalidFields: Error, Sendable {
     }
 }
 
+/// A request whose fields are missing or of the wrong type: not of the shape that is taken, whatever the values.
+public struct MalformedFields: Error, Sendable {
+    public let violations: [FieldViolation]
+
+    public init(_ violations: [FieldViolation]) {
+        self.violations = violations
+    }
+}
+
 /// Gathers the violations of one request while its fields are checked one by one.
 public struct FieldCheck {
     public private(set) var violations: [FieldViolation] = []
