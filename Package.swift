@@ -65,7 +65,10 @@ if !clientOnly {
     targets += [
         .target(
             name: "ProductCatalog",
-            dependencies: ["PGClient", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "PGClient", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -78,10 +81,12 @@ if !clientOnly {
             ],
             swiftSettings: settings
         ),
+        .target(name: "CMarketFiles"),
+        .target(name: "MarketSchema", dependencies: ["CMarketFiles", "PGClient"], swiftSettings: settings),
         .executableTarget(
             name: "MarketServer",
             dependencies: [
-                "Billing", "PGClient", "PostgresCluster", "ProductCatalog",
+                "Billing", "MarketSchema", "PGClient", "PostgresCluster", "ProductCatalog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -96,19 +101,19 @@ if !clientOnly {
         ),
         .testTarget(
             name: "ProductCatalogTests",
-            dependencies: ["ProductCatalog", "PGClient", "TestSupport"],
+            dependencies: ["ProductCatalog", "MarketSchema", "PGClient", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "BillingTests",
-            dependencies: ["Billing", "ProductCatalog", "PGClient", "TestSupport"],
+            dependencies: ["Billing", "MarketSchema", "ProductCatalog", "PGClient", "TestSupport"],
             resources: [.copy("vectors")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "MarketServerTests",
             dependencies: [
-                "MarketServer", "Billing", "ProductCatalog", "PGClient", "TestSupport",
+                "MarketServer", "Billing", "MarketSchema", "ProductCatalog", "PGClient", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,0 +1,33 @@
+// Files that the program carries with it, so that one binary is all there is to install. The compiler names them as dependencies of this file: a
+// change of one compiles this file again and nothing else. #embed is C23, which clang has in every mode and warns of below that.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#include "market_files.h"
+
+static const unsigned char migration_0001[] = {
+#embed "../../sql/migrations/0001_roles.sql"
+};
+static const unsigned char migration_0002[] = {
+#embed "../../sql/migrations/0002_catalog.sql"
+};
+static const unsigned char migration_0003[] = {
+#embed "../../sql/migrations/0003_billing.sql"
+};
+static const unsigned char contract[] = {
+#embed "../../openapi.yaml"
+};
+
+// A new migration is three lines above and one here; a test holds this list against the folder.
+static const struct market_file migrations[] = {
+    { "0001_roles.sql", migration_0001, sizeof migration_0001 },
+    { "0002_catalog.sql", migration_0002, sizeof migration_0002 },
+    { "0003_billing.sql", migration_0003, sizeof migration_0003 },
+};
+
+struct market_file market_migration(size_t index) {
+    static const struct market_file none = { NULL, NULL, 0 };
+    return index < sizeof migrations / sizeof migrations[0] ? migrations[index] : none;
+}
+
+struct market_file market_contract(void) {
+    return (struct market_file){ "openapi.yaml", contract, sizeof contract };
+}
