@@ -42,21 +42,12 @@ public struct Audience: Sendable {
 
 extension Audience {
     /// Streams the members by uid (in byte order), in batches, from one snapshot of the database; memory is that of one batch.
-    public func stream<R: Sendable>(
-        from database: PGClient, _ body: (Instant, AudienceBatches) async throws -> R
-    ) async throws -> R {
+    public func stream<R: Sendable>(from database: PGClient, _ body: (Instant, AudienceBatches) async throws -> R) async throws -> R {
         try await database.transaction(.repeatableRead, readOnly: true) { transaction in
-            let (now, early) = try await transaction.run(SQL("select now_ms()").value(Instant.self), hasEventsAfter(at))
+            let now = try await transaction.run(SQL("select now_ms()").value(Instant.self))
             let instant = at ?? now
-            // The stored windows are the answer where nothing was folded that lies after the instant. One range of them, and the odd one that has
-            // a later event is folded; but where most have one, the past is asked about and all events are read in order.
-            if knownAt == nil, !early {
-                return try await transaction.stream(windows(at: instant), as: StoredWindow.self, batch: 5_000) { rows in
-                    try await body(instant, AudienceBatches(audience: self, instant: instant, source: .windows(rows.batches)))
-                }
-            }
-            return try await transaction.stream(events(until: instant), as: WindowEvent.self, batch: 5_000) { rows in
-                try await body(instant, AudienceBatches(audience: self, instant: instant, source: .events(rows.batches)))
+            return try await transaction.stream(windows(at: instant), as: StoredWindow.self, batch: 5_000) { rows in
+                try await body(instant, AudienceBatches(audience: self, instant: instant, transaction: transaction, windows: rows.batches))
             }
         }
     }
@@ -70,95 +61,62 @@ extension Audience {
         }
     }
 
-    /// Whether a window of the resource has an event after the instant; nil stands for now, which an event's clock may outrun.
-    private func hasEventsAfter(_ instant: Instant?) -> Query<Bool> {
+    /// The windows that may hold a member: those whose stored state says so, and those that have to be folded to know.
+    private func windows(at instant: Instant) -> SQL {
         SQL(
             """
-            select exists (
-                select from paid_window
-                where resource_id = \(resourceID) and last_event_time > coalesce(\(instant), now_ms()))
-            """
-        ).value()
+            select resource_id, uid, pay_end_time, last_event_time, payments, unmatched
+            from paid_window
+            where resource_id = \(resourceID)
+              and payments > 0
+              and (\(knownAt != nil) or last_event_time > \(instant)
+                   or (\(mode != .paid) or pay_end_time > \(instant)) and (\(mode != .unpaid) or pay_end_time <= \(instant)))
+            order by uid
+            """)
     }
 
-    private func windows(at instant: Instant) -> SQL {
-        """
-        select resource_id, uid, pay_end_time, last_event_time, payments, unmatched
-        from paid_window
-        where resource_id = \(resourceID)
-          and payments > 0
-          and (\(mode != .paid) or pay_end_time > \(instant))
-          and (\(mode != .unpaid) or pay_end_time <= \(instant))
-        order by uid
-        """
-    }
-
-    private func events(until instant: Instant) -> SQL {
-        """
-        select b.resource_id, \(RecordedEvent.columns)
-        from product_resource b
-        join payment_event e on e.product_id = b.product_id
-        where b.resource_id = \(resourceID)
-          and e.create_time <= \(instant)
-          and e.recorded_at <= coalesce(\(knownAt), 9223372036854775807)
-        order by e.uid
-        """
+    /// Whether the stored state is the answer: nothing was folded into it that lies after the instant, and all that is known counts.
+    func isCurrent(_ state: WindowState, at instant: Instant) -> Bool {
+        knownAt == nil && state.lastEventTime <= instant
     }
 }
 
-/// The members in batches, none of them empty, by uid.
+/// The members in batches by uid.
 public struct AudienceBatches: AsyncSequence {
     public typealias Element = [Audience.Member]
 
-    enum Source {
-        case windows(PGRowBatches<StoredWindow>)
-        case events(PGRowBatches<WindowEvent>)
-    }
-
     let audience: Audience
     let instant: Instant
-    let source: Source
+    let transaction: PGTransaction
+    let windows: PGRowBatches<StoredWindow>
 
     public func makeAsyncIterator() -> Iterator {
-        switch source {
-        case .windows(let batches): Iterator(audience: audience, instant: instant, windows: batches.makeAsyncIterator(), events: nil)
-        case .events(let batches): Iterator(audience: audience, instant: instant, windows: nil, events: batches.makeAsyncIterator())
-        }
+        Iterator(batches: self, windows: windows.makeAsyncIterator())
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        let audience: Audience
-        let instant: Instant
-        var windows: PGRowBatches<StoredWindow>.Iterator?
-        var events: PGRowBatches<WindowEvent>.Iterator?
-        /// Events of the subscriber whose last ones may still come.
-        var pending: [PaymentEvent] = []
+        let batches: AudienceBatches
+        var windows: PGRowBatches<StoredWindow>.Iterator
 
         public mutating func next() async throws -> [Audience.Member]? {
-            if windows != nil {
-                return try await windows?.next()?.map { Audience.Member(uid: $0.key.uid, payEndTime: $0.state.payEndTime) }
+            guard let rows = try await windows.next() else { return nil }
+            let folded = try await batches.folded(rows)
+            return rows.compactMap { row in
+                let state = folded[row.key] ?? row.state
+                guard batches.audience.holds(state, at: batches.instant) else { return nil }
+                return Audience.Member(uid: row.key.uid, payEndTime: state.payEndTime)
             }
-            while events != nil {
-                var members: [Audience.Member] = []
-                if let batch = try await events?.next() {
-                    for row in batch {
-                        if let last = pending.last, last.uid != row.event.uid { fold(into: &members) }
-                        pending.append(row.event)
-                    }
-                } else {
-                    events = nil
-                    fold(into: &members)
-                }
-                if !members.isEmpty { return members }
-            }
-            return nil
         }
+    }
 
-        private mutating func fold(into members: inout [Audience.Member]) {
-            guard let uid = pending.first?.uid else { return }
-            let state = WindowState(folding: pending)
-            pending.removeAll(keepingCapacity: true)
-            if audience.holds(state, at: instant) { members.append(Audience.Member(uid: uid, payEndTime: state.payEndTime)) }
+    /// The states, as of the instant, of those windows whose stored state is not the answer.
+    private func folded(_ rows: [StoredWindow]) async throws -> [WindowKey: WindowState] {
+        let keys = rows.filter { !audience.isCurrent($0.state, at: instant) }.map(\.key)
+        guard !keys.isEmpty else { return [:] }
+        var events: [WindowKey: [PaymentEvent]] = [:]
+        for past in try await transaction.run(WindowEvent.history(of: keys, until: instant, knownAt: audience.knownAt)) {
+            events[past.key, default: []].append(past.event)
         }
+        return Dictionary(keys.map { ($0, WindowState(folding: events[$0] ?? [])) }, uniquingKeysWith: { first, _ in first })
     }
 }

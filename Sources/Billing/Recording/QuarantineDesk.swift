@@ -1,0 +1,108 @@
+import Logging
+import PGClient
+import ProductCatalog
+import ServiceLifecycle
+
+/// Where a person, or the product that was missing, has kept messages applied or dismissed.
+///
+/// A `Service`: from time to time it looks for messages whose product has become known, so that they are applied by themselves even when the server
+/// that made the product known was killed before it could.
+public final class QuarantineDesk: Service {
+    private let database: PGClient
+    private let recorder: EventRecorder
+    private let logger: Logger
+
+    /// How often the messages that wait are looked through.
+    static let interval: Duration = .seconds(30)
+    /// Messages that are looked at in one go.
+    private static let chunk = 500
+
+    public init(_ database: PGClient, recorder: EventRecorder, logger: Logger) {
+        self.database = database
+        self.recorder = recorder
+        self.logger = logger
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    try await self.applyWaiting(of: nil)
+                } catch {
+                    // The next round tries again; what waits is safe where it is.
+                    self.logger.warning("cannot look through the quarantine", metadata: ["error": "\(error)"])
+                }
+                do {
+                    try await Task.sleep(for: Self.interval)
+                } catch {
+                    return  // Shut down.
+                }
+            }
+        }
+    }
+
+    /// Applies what waited for a product that is known now.
+    ///
+    /// - Parameter publisher: nil for all.
+    /// - Returns: the number applied.
+    @discardableResult
+    public func applyWaiting(of publisher: Publisher.ID?) async throws -> Int {
+        var applied = 0
+        var after: QuarantinedMessage.ID?
+        while true {
+            let messages = try await database.run(QuarantinedMessage.waiting(of: publisher, after: after, limit: Self.chunk))
+            guard let last = messages.last else { return applied }
+            after = last.id
+            let readable = messages.compactMap { message in Submission(message).map { (message, $0) } }
+            let outcomes = try await recorder.record(readable.map(\.1))
+            for ((message, _), outcome) in zip(readable, outcomes) where try await settle(message, outcome) { applied += 1 }
+        }
+    }
+
+    /// Tries an open message again.
+    ///
+    /// - Returns: what became of it; nil when it is not open.
+    public func replay(_ message: QuarantinedMessage) async throws -> RecordOutcome? {
+        guard message.state == .open else { return nil }
+        guard let submission = Submission(message) else {
+            return .quarantined(message.reason, detail: message.detail, id: message.id)
+        }
+        let outcome = try await recorder.record(submission)
+        _ = try await settle(message, outcome)
+        return outcome
+    }
+
+    /// Closes a message for good.
+    ///
+    /// - Returns: false when it is not open.
+    public func dismiss(_ id: QuarantinedMessage.ID, reason: String, of publisher: Publisher.ID) async throws -> Bool {
+        try await database.run(QuarantinedMessage.resolve(id, as: .dismissed, resolution: reason), of: publisher) == 1
+    }
+
+    private func settle(_ message: QuarantinedMessage, _ outcome: RecordOutcome) async throws -> Bool {
+        switch outcome {
+        case .recorded:
+            return try await database.run(QuarantinedMessage.resolve(message.id, as: .applied, resolution: "recorded")) == 1
+        case .duplicate:
+            return try await database.run(QuarantinedMessage.resolve(message.id, as: .applied, resolution: "known already")) == 1
+        case .quarantined(let reason, _, let id):
+            // It waits for something else now, under another number.
+            if id != message.id {
+                _ = try await database.run(
+                    QuarantinedMessage.resolve(message.id, as: .dismissed, resolution: "kept again as \(id): \(reason.rawValue)"))
+            }
+            return false
+        }
+    }
+}
+
+extension Submission {
+    /// The message that was kept, read again; nil when it is not of the shape of one.
+    public init?(_ kept: QuarantinedMessage) {
+        guard let json = try? JSONValue(parsing: kept.body), case .object(var object) = json else { return nil }
+        // A callback of the platform is kept in its envelope, a line of a backfill is the data itself.
+        if case .object(let data)? = object["data"] { object = data }
+        guard let message = try? OrderPay(object) else { return nil }
+        self.init(message, publisher: kept.publisherID, inboundApp: kept.appID, source: kept.source, body: kept.body)
+    }
+}
