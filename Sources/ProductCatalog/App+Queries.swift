@@ -28,15 +28,15 @@ extension App {
         ).one()
     }
 
-    /// Own apps by id, after the one that the last page ended with.
-    public static func page(of publisher: Publisher.ID, after: ID?, limit: Int) -> Query<[App]> {
+    /// Own apps, newest first, below the one that the last page ended with.
+    public static func page(of publisher: Publisher.ID, below: ID?, limit: Int) -> Query<[App]> {
         SQL(
             """
             select a.id, r.name, a.callback_url, a.contact, a.follow_tip, r.description, a.external_id, r.created_at
             from app a
             join resource r on r.id = a.id
-            where a.publisher_id = \(publisher) and a.id > coalesce(\(after), 0)
-            order by a.id
+            where a.publisher_id = \(publisher) and a.id < coalesce(\(below), 9223372036854775807)
+            order by a.id desc
             limit \(limit)
             """
         ).all()

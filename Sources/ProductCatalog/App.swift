@@ -41,7 +41,7 @@ public struct App: Sendable {
             var check = FieldCheck()
             check.text(name, "/name", length: 1...100)
             if let callbackURL { check.callbackURL(callbackURL, "/callbackUrl") }
-            if let contact { check.text(contact, "/contact", length: 0...200) }
+            if let contact { check.text(contact, "/contact", length: 1...200) }
             if let followTip { check.text(followTip, "/followTip", length: 0...500, multiline: true) }
             if let description { check.text(description, "/description", length: 0...1000, multiline: true) }
             if let externalID { check.externalID(externalID, "/externalId") }
@@ -65,10 +65,12 @@ public struct App: Sendable {
 
 extension FieldCheck {
     mutating func callbackURL(_ value: String, _ pointer: String) {
-        text(value, pointer, length: 1...1000)
-        let parts = URLComponents(string: value)
-        let scheme = parts?.scheme?.lowercased()
-        require((scheme == "https" || scheme == "http") && parts?.host?.isEmpty == false, pointer, "an http or https address")
+        text(value, pointer, length: 8...1000)
+        let scalars = value.unicodeScalars
+        require(
+            value.wholeMatch(of: /https?:\/\/([0-9A-Za-z][0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([\/?].*)?/) != nil
+                && !scalars.contains(" ") && URL(string: value) != nil,
+            pointer, "an http or https address, its host in ASCII and no user name in it")
     }
 
     mutating func externalID(_ value: Int64, _ pointer: String) {

@@ -6,8 +6,12 @@ public enum CatalogError: Error, Sendable {
     case externalIDTaken(Int64)
     /// The listing does not allow this move from where it stands.
     case moveNotAllowed(from: Listing.State, to: Listing.State)
+    /// Others moved the product again and again while this move was tried.
+    case moveContended(MessageProduct.ID)
     /// A product can bundle only resources of its own publisher.
     case unknownResource(Resource.ID, index: Int)
     /// `replaces` must name a product of the same publisher.
     case unknownReplaced(MessageProduct.ID)
+    /// Without a key of scope write the publisher could never make another.
+    case lastWriteKey(PublisherKey.ID)
 }

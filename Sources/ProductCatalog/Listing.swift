@@ -32,7 +32,7 @@ public enum Listing {
 
     /// What the operator decided.
     public enum Review: Sendable {
-        case approve(commissionBps: Int)
+        case approve(commissionBps: Int, reason: String?)
         case reject(reason: String?)
     }
 }
@@ -59,12 +59,13 @@ extension Listing {
         ).all()
     }
 
-    /// Appends a move behind the last one. The key refuses it when another move came first, the constraint when it is not allowed.
+    /// Appends a move behind the last one: 1, or 0 when another move came first. The constraint refuses one that is not allowed.
     static func append(_ last: Move, to state: State, of product: MessageProduct.ID, commissionBps: Int?, actor: String, reason: String?) -> Query<Int> {
         SQL(
             """
             insert into listing_move (product_id, move_no, from_state, to_state, commission_bps, actor, reason)
             values (\(product), \(last.number + 1), \(last.to.rawValue), \(state.rawValue), \(commissionBps), \(actor), \(reason))
+            on conflict do nothing
             """
         ).execute
     }

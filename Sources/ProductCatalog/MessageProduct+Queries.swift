@@ -33,6 +33,17 @@ extension MessageProduct {
         array(select s.add_time from price_plan s where s.product_id = p.id order by s.position)
         """
 
+    /// The place, from 0, of the first resource that is not the publisher's.
+    static func firstForeign(among resources: [Resource.ID], of publisher: Publisher.ID) -> Query<Int?> {
+        SQL(
+            """
+            select (min(t.n) - 1)::int
+            from unnest(\(resources)) with ordinality t(id, n)
+            where not exists (select from resource r where r.id = t.id and r.publisher_id = \(publisher))
+            """
+        ).value()
+    }
+
     static func create(_ draft: Draft, hash: ContentHash, of publisher: Publisher.ID) -> Query<ID> {
         SQL(
             """
@@ -59,17 +70,17 @@ extension MessageProduct {
         ).first()
     }
 
-    /// Products by id, after the one that the last page ended with: of one publisher or of all, in one listing state or in any.
-    public static func page(of publisher: Publisher.ID?, in state: Listing.State?, after: ID?, limit: Int) -> Query<[MessageProduct]> {
+    /// Products, newest first, below the one that the last page ended with: of one publisher or of all, in one listing state or in any.
+    public static func page(of publisher: Publisher.ID?, in state: Listing.State?, below: ID?, limit: Int) -> Query<[MessageProduct]> {
         SQL(
             """
             select \(columns)
             from product p
             join product_listing l on l.product_id = p.id
-            where p.id > coalesce(\(after), 0)
+            where p.id < coalesce(\(below), 9223372036854775807)
               and (\(publisher)::bigint is null or p.publisher_id = \(publisher))
               and (\(state?.rawValue)::text is null or l.state = \(state?.rawValue))
-            order by p.id
+            order by p.id desc
             limit \(limit)
             """
         ).all()

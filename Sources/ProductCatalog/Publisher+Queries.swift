@@ -15,14 +15,14 @@ extension Publisher {
         SQL("select id, name, email, created_at from publisher where id = \(id)").first()
     }
 
-    /// Publishers by id, after the one that the last page ended with.
-    public static func page(after: ID?, limit: Int) -> Query<[Publisher]> {
+    /// Publishers, newest first, below the one that the last page ended with.
+    public static func page(below: ID?, limit: Int) -> Query<[Publisher]> {
         SQL(
             """
             select id, name, email, created_at
             from publisher
-            where id > coalesce(\(after), 0)
-            order by id
+            where id < coalesce(\(below), 9223372036854775807)
+            order by id desc
             limit \(limit)
             """
         ).all()

@@ -20,7 +20,8 @@ public struct Publisher: Sendable {
             check.text(name, "/name", length: 1...100)
             check.text(email, "/email", length: 3...254)
             let parts = email.split(separator: "@", omittingEmptySubsequences: false)
-            check.require(parts.count == 2 && parts.allSatisfy { !$0.isEmpty }, "/email", "an address such as a@example.com")
+            let address = parts.count == 2 && parts.allSatisfy { !$0.isEmpty } && !email.contains(" ")
+            check.require(address, "/email", "an address such as a@example.com")
             try check.finish()
             self.name = name
             self.email = email

@@ -58,13 +58,28 @@ extension PublisherKey {
         ).one()
     }
 
-    public static func all(of publisher: Publisher.ID) -> Query<[PublisherKey]> {
+    /// The keys that are valid now, newest first, below the one that the last page ended with.
+    public static func page(of publisher: Publisher.ID, below: ID?, limit: Int) -> Query<[PublisherKey]> {
+        SQL(
+            """
+            select id, name, scopes, created_at, revoked_at
+            from publisher_key
+            where publisher_id = \(publisher) and revoked_at is null and id < coalesce(\(below), 9223372036854775807)
+            order by id desc
+            limit \(limit)
+            """
+        ).all()
+    }
+
+    /// The keys that are valid now, held until the end of the transaction, so that of two revocations at once the second sees the first.
+    static func locked(of publisher: Publisher.ID) -> Query<[PublisherKey]> {
         SQL(
             """
             select id, name, scopes, created_at, revoked_at
             from publisher_key
             where publisher_id = \(publisher) and revoked_at is null
             order by id
+            for update
             """
         ).all()
     }

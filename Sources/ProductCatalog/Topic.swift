@@ -43,14 +43,14 @@ extension Topic {
         ).one()
     }
 
-    /// The topics of an app by id, after the one that the last page ended with.
-    public static func page(of app: App.ID, of publisher: Publisher.ID, after: ID?, limit: Int) -> Query<[Topic]> {
+    /// The topics of an app, newest first, below the one that the last page ended with.
+    public static func page(of app: App.ID, of publisher: Publisher.ID, below: ID?, limit: Int) -> Query<[Topic]> {
         SQL(
             """
             select id, app_id, name, description, created_at
             from resource
-            where app_id = \(app) and publisher_id = \(publisher) and id > coalesce(\(after), 0)
-            order by id
+            where app_id = \(app) and publisher_id = \(publisher) and id < coalesce(\(below), 9223372036854775807)
+            order by id desc
             limit \(limit)
             """
         ).all()

@@ -1,0 +1,79 @@
+import PGClient
+import ServiceLifecycle
+
+/// Finds out who a token belongs to.
+///
+/// Every request asks the database, so a token that was revoked stops at once on every server process. Requests that arrive together ask in one
+/// statement, so a busy server asks little more often than a quiet one.
+public final class Authenticator: Service {
+    /// One statement asks for so many tokens at most.
+    private static let maxBatch = 500
+    /// So many requests may wait to be known; more are refused at once.
+    private static let maxQueued = 20_000
+    /// Tokens that we make have 47 characters at most, and one from the configuration no more than this.
+    private static let longestToken = 512
+
+    private let operatorToken: TokenDigest?
+    private let lookUps: PGBatcher<TokenDigest, Principal?>
+
+    /// - Parameter operatorToken: digest of the token that runs the market; nil when there is none.
+    public init(database: PGClient, operatorToken: TokenDigest?) {
+        self.operatorToken = operatorToken
+        lookUps = PGBatcher(label: "authenticator", maxBatch: Self.maxBatch, maxQueued: Self.maxQueued, workers: 2) { digests in
+            do {
+                let owners = try await database.run(TokenOwner.all(of: digests))
+                let byIndex = Dictionary(owners.map { ($0.index, $0.principal) }) { first, _ in first }
+                return digests.indices.map { .success(byIndex[$0]) }
+            } catch {
+                return digests.map { _ in .failure(error) }
+            }
+        }
+    }
+
+    /// Who sent this token; nil when it is unknown or revoked.
+    ///
+    /// - Throws: `PGError` when the database cannot be asked.
+    public func principal(bearer: String) async throws -> Principal? {
+        guard bearer.utf8.count <= Self.longestToken else { return nil }
+        let digest = TokenDigest(of: bearer)
+        // Digests are compared in constant time, and tell nothing about the token in any time.
+        if let operatorToken, operatorToken == digest { return .operatorToken }
+        return try await lookUps.submit(digest)
+    }
+
+    public func run() async throws {
+        try await lookUps.run()
+    }
+}
+
+/// One token of a look-up that belongs to somebody.
+private struct TokenOwner: PGRowDecodable {
+    let index: Int
+    let principal: Principal
+
+    init(row: PGRow) throws(PGError) {
+        let (position, publisher, key, scopes, app): (Int, Publisher.ID, PublisherKey.ID?, [String]?, App.ID?) = try row.decode()
+        index = position - 1
+        switch (key, app) {
+        case (let key?, nil):
+            principal = .publisher(publisher, scopes: Set((scopes ?? []).compactMap(PublisherKey.Scope.init(rawValue:))), key: key)
+        case (nil, let app?):
+            principal = .app(app, publisher: publisher)
+        default: throw PGError.decoding("a token belongs to a key or to an app")
+        }
+    }
+
+    static func all(of digests: [TokenDigest]) -> Query<[TokenOwner]> {
+        SQL(
+            """
+            select t.n, k.publisher_id, k.id, k.scopes, null::bigint
+            from unnest(\(digests)) with ordinality t(digest, n)
+            join publisher_key k on k.token_sha256 = t.digest and k.revoked_at is null
+            union all
+            select t.n, a.publisher_id, null, null, a.id
+            from unnest(\(digests)) with ordinality t(digest, n)
+            join app a on a.token_sha256 = t.digest
+            """
+        ).all()
+    }
+}
