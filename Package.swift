@@ -106,7 +106,11 @@ if !clientOnly {
         ),
         .testTarget(
             name: "BillingTests",
-            dependencies: ["Billing", "MarketSchema", "ProductCatalog", "PGClient", "TestSupport"],
+            dependencies: [
+                "Billing", "MarketSchema", "ProductCatalog", "PGClient", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             resources: [.copy("vectors")],
             swiftSettings: settings
         ),

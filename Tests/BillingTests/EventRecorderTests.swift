@@ -1,0 +1,170 @@
+import PGClient
+import ProductCatalog
+import TestSupport
+import Testing
+
+@testable import Billing
+
+@Suite("Recording payment events")
+struct EventRecorderTests {
+    @Test("the seed's sample gives the window that it implies, on both resources of its product; again it is a duplicate")
+    func sample() async throws {
+        try await BillingFixture.with { market in
+            let submission = BillingFixture.submission(BillingFixture.sample)
+            #expect(try await market.recorder.record(submission) == .recorded)
+            #expect(try await market.recorder.record(submission) == .duplicate)
+            let uid = try #require(UID("UID_xxxxxxx"))
+            for resource in [BillingFixture.topic, BillingFixture.appResource] {
+                let then = try await market.entitlements.of(uid, on: resource, at: Instant(milliseconds: 1_664_118_481_675))
+                #expect(then.entitled && then.payEndTime.milliseconds == 1_664_204_881_675)
+                let before = try await market.entitlements.of(uid, on: resource, at: Instant(milliseconds: 1_664_118_481_674))
+                #expect(!before.entitled && before.payEndTime == .never)
+                #expect(try await market.entitlements.of(uid, on: resource).entitled == false)
+            }
+        }
+    }
+
+    @Test("the same identity with another content is a conflict, kept once, and changes nothing")
+    func conflict() async throws {
+        try await BillingFixture.with { market in
+            #expect(try await market.recorder.record(BillingFixture.submission(BillingFixture.sample)) == .recorded)
+            for change: (inout OrderPay) -> Void in [{ $0.amount = 51 }, { $0.uid = "UID_other" }, { $0.addTime += 1 }, { $0.createTime += 1 }, { $0.prodId = 13 }] {
+                var other = BillingFixture.sample
+                change(&other)
+                let first = try await market.recorder.record(BillingFixture.submission(other))
+                guard case .quarantined(.conflict, _, let id) = first else {
+                    Issue.record("\(first)")
+                    continue
+                }
+                guard case .quarantined(.conflict, _, id) = try await market.recorder.record(BillingFixture.submission(other)) else {
+                    Issue.record("kept twice")
+                    continue
+                }
+            }
+            #expect(try await market.client.run(SQL("select count(*) from payment_event").value(Int.self)) == 1)
+            #expect(try await market.client.run(SQL("select count(*) from quarantine").value(Int.self)) == 5)
+        }
+    }
+
+    @Test("one event sent 64 times at once is recorded once")
+    func concurrentDuplicates() async throws {
+        try await BillingFixture.with { market in
+            let outcomes = try await withThrowingTaskGroup(of: RecordOutcome.self) { group in
+                for _ in 0..<64 { group.addTask { try await market.recorder.record(BillingFixture.submission(BillingFixture.sample)) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.count(where: { $0 == .recorded }) == 1)
+            #expect(outcomes.count(where: { $0 == .duplicate }) == 63)
+        }
+    }
+
+    @Test("what breaks a rule, or has no product yet, is kept and not applied; the second is applied once its product is known")
+    func quarantine() async throws {
+        try await BillingFixture.with { market in
+            var invalid = BillingFixture.sample
+            invalid.addTime = 0
+            guard case .quarantined(.invalid, let detail, _) = try await market.recorder.record(BillingFixture.submission(invalid)) else {
+                Issue.record("not kept as invalid")
+                return
+            }
+            #expect(detail == "addTime: a payment adds time: > 0")
+            var early = BillingFixture.sample
+            early.prodId = 77
+            let body = """
+                {"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":77,\
+                "tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}
+                """
+            guard case .quarantined(.unknownProduct, _, let id) = try await market.recorder.record(BillingFixture.submission(early, body: body)) else {
+                Issue.record("not kept as unknown")
+                return
+            }
+            #expect(try await market.desk.applyWaiting(of: nil) == 0)
+            try await market.database.asOwner("update product set external_id = 77 where id = 9")
+            #expect(try await market.desk.applyWaiting(of: BillingFixture.tides) == 1)
+            let kept = try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides))
+            #expect(kept?.state == .applied)
+            #expect(try await market.client.run(SQL("select count(*) from payment_event").value(Int.self)) == 1)
+        }
+    }
+
+    @Test("random histories in random order, repeats and batches, through two recorders at once, end as the reference fold says")
+    func randomHistories() async throws {
+        try await BillingFixture.with { market in
+            let second = EventRecorder(market.client, logger: quiet)
+            try await withServices([second]) {
+                for seed in UInt64(0)..<6 {
+                    var history = RandomHistory(random: SeededRandomSource(seed: seed))
+                    var events: [PaymentEvent] = []
+                    for number in 0..<60 {
+                        events += history.make(
+                            uid: try #require(UID("UID_\(seed)_\(number)")), products: [BillingFixture.both, BillingFixture.topicOnly])
+                    }
+                    let delivered = (events + events.filter { _ in Int.random(in: 0..<3, using: &history.random.generator) == 0 })
+                        .shuffled(using: &history.random.generator)
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for (number, chunk) in delivered.chunked(into: 7).enumerated() {
+                            let recorder = number.isMultiple(of: 2) ? market.recorder : second
+                            group.addTask {
+                                let outcomes = try await recorder.record(
+                                    chunk.map { BillingFixture.submission(BillingFixture.message($0), source: .backfill) })
+                                #expect(outcomes.allSatisfy { $0 == .recorded || $0 == .duplicate }, "seed \(seed): \(outcomes)")
+                            }
+                        }
+                        try await group.waitForAll()
+                    }
+                    for (uid, mine) in Dictionary(grouping: events, by: \.uid) {
+                        let topic = try await market.entitlements.of(uid, on: BillingFixture.topic, at: .last)
+                        try #require(topic.payEndTime.milliseconds == ReferenceFold.payEndTime(mine), "seed \(seed), \(uid)")
+                        let app = try await market.entitlements.of(uid, on: BillingFixture.appResource, at: .last)
+                        let bundled = mine.filter { $0.productID == BillingFixture.both }
+                        try #require(app.payEndTime.milliseconds == ReferenceFold.payEndTime(bundled), "seed \(seed), \(uid)")
+                        let instant = Instant(milliseconds: 1_664_118_481_675 + 100 * 86_400_000)
+                        let then = try await market.entitlements.of(uid, on: BillingFixture.topic, at: instant)
+                        try #require(
+                            then.payEndTime.milliseconds == ReferenceFold.payEndTime(mine.filter { $0.createTime <= instant }), "seed \(seed), \(uid)")
+                    }
+                }
+                let verification = try await Verification.run(on: market.client)
+                #expect(verification.agrees, "\(verification.drifts)")
+                #expect(verification.windows > 300)
+            }
+        }
+    }
+
+    @Test("verify finds a window that was edited by hand, one that is missing and one too many")
+    func drift() async throws {
+        try await BillingFixture.with { market in
+            _ = try await market.recorder.record(BillingFixture.submission(BillingFixture.sample))
+            #expect(try await Verification.run(on: market.client).agrees)
+            for damage in [
+                "update paid_window set pay_end_time = pay_end_time + 1 where resource_id = 101",
+                "delete from paid_window where resource_id = 102",
+                "insert into paid_window values (102, 5, 5, 1, 0, 'UID_nobody')",
+            ] {
+                try await market.database.asOwner(damage)
+            }
+            #expect(try await Verification.run(on: market.client).driftCount == 3)
+        }
+    }
+
+    @Test("the server's role may neither change nor delete an event, and may not move a window's key")
+    func history() async throws {
+        try await BillingFixture.with { market in
+            _ = try await market.recorder.record(BillingFixture.submission(BillingFixture.sample))
+            for statement: SQL in [
+                "update payment_event set amount = 1", "delete from payment_event", "truncate payment_event", "delete from paid_window",
+                "update paid_window set uid = 'UID_x'", "update quarantine set body = ''", "delete from quarantine",
+                "insert into product_resource values (10, 101, 1, 2)", "update product set name = 'x'", "insert into price_plan (product_id, position, name, amount, add_time) values (9, 2, 'x', 1, 1)",
+            ] {
+                let error = await #expect(throws: PGError.self) { _ = try await market.client.run(statement.execute) }
+                #expect(error?.sqlState == .insufficientPrivilege, "\(statement.text)")
+            }
+        }
+    }
+}
+
+extension Array {
+    func chunked(into size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}
