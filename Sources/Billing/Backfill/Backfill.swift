@@ -1,0 +1,179 @@
+import PGClient
+import ProductCatalog
+
+/// Records a stream of `order_pay` lines, NDJSON or CSV, of any length: every line gets an answer, and none is skipped.
+///
+/// While a chunk is being recorded the next one is read; no more than that is held.
+public struct Backfill: Sendable {
+    public enum Format: Sendable {
+        /// One data object a line.
+        case ndjson
+        /// A header and one record a line.
+        case csv
+    }
+
+    public struct Answer: Sendable {
+        /// From 1.
+        public let line: Int
+        public let tradeNumber: String?
+        public let outcome: RecordOutcome
+    }
+
+    public enum Failure: Error, Sendable {
+        /// The first line of a CSV is no header of ours.
+        case badHeader(String)
+    }
+
+    private let recorder: EventRecorder
+    private let mailroom: Mailroom
+    private let publisherID: Publisher.ID
+    private let source: RecordedEvent.Source
+
+    /// Lines of one transaction.
+    static let chunkSize = 1_000
+
+    public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
+        self.recorder = recorder
+        self.mailroom = mailroom
+        publisherID = publisher
+        self.source = source
+    }
+
+    /// A line as it was read.
+    private enum Reading: Sendable {
+        case message(Submission)
+        case unreadable(QuarantineReason, detail: String, body: [UInt8])
+    }
+
+    private struct Chunk: Sendable {
+        var lines: [(number: Int, reading: Reading)] = []
+    }
+
+    /// Records all lines and hands the answers over in their order, chunk by chunk, each once it is durable.
+    ///
+    /// - Throws: `Failure.badHeader`; `PGError` when the database fails (what was answered is recorded, and sending all again is safe); what the
+    ///   stream or `deliver` throws.
+    public func run<Bytes: AsyncSequence>(_ stream: Bytes, format: Format, deliver: ([Answer]) async throws -> Void) async throws
+    where Bytes.Element: Sequence<UInt8> {
+        try await withThrowingTaskGroup(of: [Answer].self) { group in
+            var splitter = LineSplitter()
+            var reader = LineReader(format: format, publisher: publisherID, source: source)
+            var chunk = Chunk()
+            func send(_ full: Chunk) async throws {
+                // One chunk is recorded at a time, so that of two lines that contradict each other the first one stands.
+                if let answers = try await group.next() { try await deliver(answers) }
+                group.addTask { try await record(full) }
+            }
+            func take(_ line: LineSplitter.Line) async throws {
+                guard let reading = try reader.read(line) else { return }
+                chunk.lines.append((line.number, reading))
+                if chunk.lines.count == Self.chunkSize {
+                    let full = chunk
+                    chunk = Chunk()
+                    try await send(full)
+                }
+            }
+            for try await bytes in stream {
+                for line in splitter.lines(in: bytes) { try await take(line) }
+            }
+            if let line = splitter.end() { try await take(line) }
+            if !chunk.lines.isEmpty { try await send(chunk) }
+            while let answers = try await group.next() { try await deliver(answers) }
+        }
+    }
+
+    private struct LineReader {
+        let format: Format
+        let publisher: Publisher.ID
+        let source: RecordedEvent.Source
+        var csv: OrderPayCSV?
+
+        init(format: Format, publisher: Publisher.ID, source: RecordedEvent.Source) {
+            self.format = format
+            self.publisher = publisher
+            self.source = source
+        }
+
+        /// Nil for a line that asks for no answer: a blank one, the header.
+        mutating func read(_ line: LineSplitter.Line) throws(Failure) -> Reading? {
+            if line.oversized {
+                return .unreadable(.oversized, detail: "longer than \(LineSplitter.limit) bytes; the beginning is kept", body: line.bytes)
+            }
+            if line.isBlank { return nil }
+            switch format {
+            case .ndjson: return json(line.bytes)
+            case .csv:
+                guard let csv else {
+                    do {
+                        csv = try OrderPayCSV(header: line.bytes)
+                    } catch {
+                        throw .badHeader(error.detail)
+                    }
+                    return nil
+                }
+                do {
+                    let message = try csv.message(line.bytes)
+                    return .message(Submission(message, publisher: publisher, inboundApp: nil, source: source, body: message.json))
+                } catch {
+                    return .unreadable(.malformed, detail: error.detail, body: line.bytes)
+                }
+            }
+        }
+
+        private func json(_ bytes: [UInt8]) -> Reading {
+            switch OrderPay.read(bytes) {
+            case .success(let message): .message(Submission(message, publisher: publisher, inboundApp: nil, source: source, body: bytes))
+            case .failure(let unreadable): .unreadable(.malformed, detail: unreadable.detail, body: bytes)
+            }
+        }
+    }
+
+    private func record(_ chunk: Chunk) async throws -> [Answer] {
+        let submissions = chunk.lines.compactMap { line in
+            if case .message(let submission) = line.reading { submission } else { nil }
+        }
+        var outcomes = try await recorder.record(submissions)[...]
+        var answers: [Answer] = []
+        for line in chunk.lines {
+            switch line.reading {
+            case .message(let submission):
+                answers.append(Answer(line: line.number, tradeNumber: submission.message.tradeNo, outcome: outcomes.removeFirst()))
+            case .unreadable(let reason, let detail, let body):
+                let id = try await mailroom.keep(body, reason: reason, detail: detail, publisher: publisherID, app: nil, source: source)
+                answers.append(Answer(line: line.number, tradeNumber: nil, outcome: .quarantined(reason, detail: detail, id: id)))
+            }
+        }
+        return answers
+    }
+}
+
+extension OrderPay {
+    /// Why bytes are no message.
+    public struct Unreadable: Error, Sendable {
+        public let detail: String
+        public let violations: [FieldViolation]
+    }
+
+    /// Reads a data object from its JSON text.
+    public static func read(_ bytes: [UInt8]) -> Result<OrderPay, Unreadable> {
+        do throws(JSONSyntaxError) {
+            let json = try JSONValue(parsing: bytes)
+            guard case .object(let object) = json else {
+                return .failure(Unreadable(detail: "an object is due, this is \(json.kind)", violations: []))
+            }
+            return read(object)
+        } catch {
+            return .failure(Unreadable(detail: error.description, violations: []))
+        }
+    }
+
+    /// Reads a data object.
+    public static func read(_ object: JSONObject, at pointer: String = "") -> Result<OrderPay, Unreadable> {
+        do {
+            return .success(try OrderPay(object, at: pointer))
+        } catch {
+            let detail = error.violations.map { "\($0.pointer.split(separator: "/").last ?? ""): \($0.detail)" }.joined(separator: "; ")
+            return .failure(Unreadable(detail: detail, violations: error.violations))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// Cuts a stream of bytes into lines, however the bytes are chunked. Memory is that of one line, and a line has a limit.
+public struct LineSplitter: Sendable {
+    public struct Line: Sendable, Equatable {
+        /// From 1, blank lines counted.
+        public let number: Int
+        /// Without the line's end; of an oversized line its beginning.
+        public let bytes: [UInt8]
+        /// The line was longer than the limit.
+        public let oversized: Bool
+
+        /// Nothing but white space.
+        var isBlank: Bool { bytes.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
+    }
+
+    /// 64 KiB: an order_pay message has some 200 bytes.
+    public static let limit = 65_536
+
+    private var rest: [UInt8] = []
+    private var restOversized = false
+    private var number = 0
+
+    public init() {}
+
+    /// The lines that end in this chunk.
+    public mutating func lines(in chunk: some Sequence<UInt8>) -> [Line] {
+        var lines: [Line] = []
+        for byte in chunk {
+            if byte == 0x0A {
+                lines.append(take())
+            } else if rest.count < Self.limit {
+                rest.append(byte)
+            } else {
+                restOversized = true
+            }
+        }
+        return lines
+    }
+
+    /// The last line where the stream ends without a line's end.
+    public mutating func end() -> Line? {
+        rest.isEmpty ? nil : take()
+    }
+
+    private mutating func take() -> Line {
+        number += 1
+        defer {
+            rest.removeAll(keepingCapacity: true)
+            restOversized = false
+        }
+        if rest.last == 0x0D, !restOversized { rest.removeLast() }
+        return Line(number: number, bytes: rest, oversized: restOversized)
+    }
+}
