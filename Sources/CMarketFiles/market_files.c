@@ -12,6 +12,9 @@ static const unsigned char migration_0002[] = {
 static const unsigned char migration_0003[] = {
 #embed "../../sql/migrations/0003_billing.sql"
 };
+static const unsigned char invariants[] = {
+#embed "../../sql/invariants.sql"
+};
 static const unsigned char contract[] = {
 #embed "../../openapi.yaml"
 };
@@ -30,4 +33,8 @@ struct market_file market_migration(size_t index) {
 
 struct market_file market_contract(void) {
     return (struct market_file){ "openapi.yaml", contract, sizeof contract };
+}
+
+struct market_file market_invariants(void) {
+    return (struct market_file){ "invariants.sql", invariants, sizeof invariants };
 }

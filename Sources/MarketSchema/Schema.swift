@@ -16,6 +16,9 @@ public enum Schema {
         return migrations
     }()
 
+    /// The queries that must return no row: `sql/invariants.sql`.
+    public static let invariants = text(of: market_invariants())
+
     /// The text of `openapi.yaml`.
     public static let contract = text(of: market_contract())
 

@@ -3,5 +3,6 @@ import Configuration
 import Hummingbird
 
 @main struct Market: AsyncParsableCommand {
-    func run() async throws { print("market") }
+    static let configuration = CommandConfiguration(
+        commandName: "market", subcommands: [ImportCommand.self, VerifyCommand.self, DemoCommand.self])
 }

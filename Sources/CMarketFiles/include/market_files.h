@@ -13,6 +13,9 @@ struct market_file {
 /// The migration at an index from 0, in order; its name is null past the last one.
 struct market_file market_migration(size_t index);
 
+/// sql/invariants.sql
+struct market_file market_invariants(void);
+
 /// openapi.yaml
 struct market_file market_contract(void);
 

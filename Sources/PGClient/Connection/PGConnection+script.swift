@@ -5,15 +5,21 @@ extension PGConnection {
     /// Runs the statements of a text, which comes from the program's own files: migrations, and databases made for tests.
     ///
     /// The one door for text that is no literal; it takes no values.
-    func script(_ text: String) throws(PGError) {
+    ///
+    /// - Returns: the number of rows that the last statement gave.
+    @discardableResult
+    func script(_ text: String) throws(PGError) -> Int {
         guard handle != nil, !broken else { throw PGError(.connection, "the connection is closed") }
         guard PQsendQuery(handle, text) == 1 else { throw failure("the connection was lost") }
         try flush()
         var first: PGError?
+        var rows = 0
         while let result = try nextResult() {
             if let error = result.error() { first = first ?? error }
+            rows = result.rowCount
         }
         if let first { throw first }
+        return rows
     }
 }
 
@@ -30,6 +36,11 @@ package struct AdministrativeConnection: Sendable {
     /// Runs a text of one or more statements.
     package func script(_ text: String) async throws(PGError) {
         try await connection.script(text)
+    }
+
+    /// Runs a query and returns how many rows it gives.
+    package func rowCount(_ query: String) async throws(PGError) -> Int {
+        try await connection.script(query)
     }
 
     package func close() async {
