@@ -42,6 +42,10 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
     public var queryIndex: Int?
     /// The connection was found gone before anything was sent on it: the same work may go to another.
     var beforeSending = false
+    /// The server ended the session with this error.
+    var endsSession = false
+    /// A prepared statement no longer fits: the schema changed under it, or the session was reset.
+    var isStaleStatement = false
 
     public init(
         _ kind: Kind, _ message: String, outcome: Outcome = .notApplied, sqlState: SQLState? = nil, constraint: String? = nil,

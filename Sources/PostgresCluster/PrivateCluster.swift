@@ -48,12 +48,14 @@ public final class PrivateCluster: Sendable {
         if !FileManager.default.fileExists(atPath: data.appending(path: "PG_VERSION").path) {
             logger.info("making a PostgreSQL cluster", metadata: ["folder": "\(data.path)"])
             try runner.run([
-                binaries.appending(path: "initdb").path, "--pgdata", data.path, "--username", owner, "--encoding", "UTF8", "--locale", "C.UTF-8",
+                binaries.appending(path: "initdb").path, "--pgdata", data.path, "--username", owner, "--encoding", "UTF8", "--locale",
+                "C.UTF-8",
                 "--auth", "trust", "--data-checksums", "--no-instructions",
             ])
         }
         let cluster = PrivateCluster(
-            folder: folder, socketFolder: sockets, port: try port ?? freePort(), settings: settings, binaries: binaries, runner: runner, logger: logger)
+            folder: folder, socketFolder: sockets, port: try port ?? freePort(), settings: settings, binaries: binaries, runner: runner,
+            logger: logger)
         try cluster.startServer()
         return cluster
     }
@@ -63,7 +65,8 @@ public final class PrivateCluster: Sendable {
         try runner.own(folder)
         if runner.canUse(folder) { return folder }
         let other = URL(filePath: "/var/tmp/market-\(stableHash(folder.path))", directoryHint: .isDirectory)
-        logger.notice("PostgreSQL's user cannot reach the folder; using another", metadata: ["folder": "\(folder.path)", "used": "\(other.path)"])
+        logger.notice(
+            "PostgreSQL's user cannot reach the folder; using another", metadata: ["folder": "\(folder.path)", "used": "\(other.path)"])
         try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
         try runner.own(other)
         return other
@@ -134,7 +137,9 @@ public final class PrivateCluster: Sendable {
             address.sin_port = in_port_t(port).bigEndian
             address.sin_addr.s_addr = inet_addr("127.0.0.1")
             let bound = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
             if bound == 0 { return port }
         }

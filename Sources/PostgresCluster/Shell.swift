@@ -40,7 +40,8 @@ struct Runner {
             return
         }
         if getpwnam("market-postgres") == nil {
-            try Shell.run("/usr/sbin/useradd", ["--system", "--shell", "/usr/sbin/nologin", "--home-dir", "/nonexistent", "market-postgres"])
+            try Shell.run(
+                "/usr/sbin/useradd", ["--system", "--shell", "/usr/sbin/nologin", "--home-dir", "/nonexistent", "market-postgres"])
         }
         user = "market-postgres"
     }

@@ -10,8 +10,10 @@ struct QueryTests {
             try await withClient(database.url) { client in
                 for _ in 1...3 {
                     let values = try await client.run(
-                        SQL("select \(Int64.max), \(Int16.min), \("潮汐'; drop table x --"), \(true), \(Bytea([0, 255])), \(Int?.none), \([1, 2, 3]), \(["a", nil, ""])")
-                            .values((Int64, Int16, String, Bool, Bytea, Int?, [Int], [String?]).self))
+                        SQL(
+                            "select \(Int64.max), \(Int16.min), \("潮汐'; drop table x --"), \(true), \(Bytea([0, 255])), \(Int?.none), \([1, 2, 3]), \(["a", nil, ""])"
+                        )
+                        .values((Int64, Int16, String, Bool, Bytea, Int?, [Int], [String?]).self))
                     let row = try #require(values.first)
                     #expect(row.0 == .max)
                     #expect(row.1 == .min)
@@ -33,7 +35,8 @@ struct QueryTests {
             try await withClient(database.url) { client in
                 for attempt in 1...3 {
                     let error = await #expect(throws: PGError.self) {
-                        _ = try await client.run(SQL("insert into t values (1)").execute, SQL("insert into t values (1)").execute, SQL("select 1").execute)
+                        _ = try await client.run(
+                            SQL("insert into t values (1)").execute, SQL("insert into t values (1)").execute, SQL("select 1").execute)
                     }
                     #expect(error?.queryIndex == 1, "attempt \(attempt)")
                     #expect(error?.sqlState == .uniqueViolation)

@@ -13,7 +13,9 @@ public enum TestCluster {
         folders.append(folder)
         let cluster = try PrivateCluster.start(
             folder: folder,
-            settings: ["fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "256MB", "max_connections": "300"],
+            settings: [
+                "fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "256MB", "max_connections": "300",
+            ],
             logger: logger)
         atexit {
             if case .success(let cluster) = TestCluster.shared { cluster.stop(.immediate) }

@@ -1,6 +1,5 @@
 import CLibPQ
 import Foundation
-import Synchronization
 
 /// The one thread on which a connection lives: an actor's executor that may block.
 ///
@@ -57,15 +56,9 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
     }
 }
 
-/// Wakes a connection that waits for its socket, to tell it that its caller was cancelled.
+/// Wakes a connection that waits for its socket, to make it look whether its caller was cancelled.
 final class WakeSignal: Sendable {
     let descriptor: Int32
-    private let state = Mutex(State())
-
-    private struct State {
-        var running: UInt64 = 0
-        var cancelled: UInt64 = 0
-    }
 
     init() {
         descriptor = market_eventfd()
@@ -75,30 +68,13 @@ final class WakeSignal: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Takes a number for the operation that is about to run.
-    func begin() -> UInt64 {
-        state.withLock { state in
-            state.running += 1
-            return state.running
-        }
-    }
-
-    /// Asks the operation to stop; one that is over already is not touched, nor is any later one.
-    func cancel(_ operation: UInt64) {
-        let isRunning = state.withLock { state in
-            guard state.running == operation else { return false }
-            state.cancelled = operation
-            return true
-        }
-        guard isRunning else { return }
+    func signal() {
         var one: UInt64 = 1
         _ = write(descriptor, &one, 8)  // Can only fail when the counter is full, and then it wakes all the same.
     }
 
-    /// Whether the running operation was asked to stop; empties the descriptor.
-    func takeCancellation() -> Bool {
+    func clear() {
         var count: UInt64 = 0
         _ = read(descriptor, &count, 8)  // Nothing to read is no error here.
-        return state.withLock { $0.cancelled == $0.running && $0.cancelled != 0 }
     }
 }

@@ -11,33 +11,39 @@ extension PGConnection {
         /// Whether this is the statement that commits.
         var commits = false
 
+        /// The same once BEGIN has run.
+        var afterBegin: Frame { Frame(inTransaction: true, commits: commits) }
+
         var outcomeWhenLost: PGError.Outcome { inTransaction && !commits ? .notApplied : .unknown }
     }
 
     /// Runs statements as `run(_:_:)` does, from any task; cancelling the task reaches the server.
     nonisolated func execute(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
-        let operation = wake.begin()
         let result = await withTaskCancellationHandler {
             await attempt(statements, frame)
         } onCancel: {
-            wake.cancel(operation)
+            wake.signal()
         }
         return try result.get()
     }
 
     /// Runs statements to their end whether or not the task is cancelled: COMMIT and ROLLBACK.
     nonisolated func finish(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
-        _ = wake.begin()
-        return try await attempt(statements, frame).get()
+        try await attempt(statements, frame, heedingCancellation: false).get()
     }
 
-    private func attempt(_ statements: [Statement], _ frame: Frame) -> Result<[PGResult], PGError> {
-        Result { () throws(PGError) in try run(statements, frame) }
+    private func attempt(_ statements: [Statement], _ frame: Frame, heedingCancellation: Bool = true) -> Result<[PGResult], PGError> {
+        heedsCancellation = heedingCancellation
+        defer { heedsCancellation = true }
+        return Result { () throws(PGError) in try run(statements, frame) }
     }
 
     /// Runs statements in one round trip and returns their results; the first that the server refused ends it with its error.
     func run(_ statements: [Statement], _ frame: Frame) throws(PGError) -> [PGResult] {
-        if wake.takeCancellation() { throw PGError(.cancelled, "the task was cancelled") }
+        if heedsCancellation, Task.isCancelled { throw PGError(.cancelled, "the task was cancelled") }
+        if frame.commits, let handle, !broken, PQtransactionStatus(handle) == PQTRANS_IDLE {
+            throw PGError(.commitRefused, "the transaction was ended by a statement of its own", outcome: .unknown)
+        }
         if !frame.inTransaction, !isAlive() {
             close()
             var gone = PGError(.connection, "the connection was gone")
@@ -47,8 +53,11 @@ extension PGConnection {
         do throws(PGError) {
             var results = try exchange(statements, frame)
             if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
-                guard isStalePlan(error), !frame.inTransaction, frame.begin == nil else { throw located(error, index, statements.count) }
-                for statement in statements { self.statements.forget(statement.text) }
+                guard error.isStaleStatement else { throw located(error, index, statements.count) }
+                for statement in statements { self.statements.forget(statement.key) }
+                // Everything that ran before the error in this transaction is undone with it: only one that begins here can begin again.
+                guard !frame.inTransaction else { throw located(error, index, statements.count) }
+                if frame.begin != nil { _ = try exchange([Statement(command: "rollback")], frame.afterBegin) }
                 results = try exchange(statements, frame)
                 if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
                     throw located(error, index, statements.count)
@@ -62,7 +71,8 @@ extension PGConnection {
 
     private func located(_ error: PGError, _ index: Int, _ count: Int) -> PGError {
         var error = error
-        if count > 1 { error.queryIndex = index }
+        // An error behind the last statement is one of the commit: no statement is to blame.
+        if count > 1, index < count { error.queryIndex = index }
         return error
     }
 
@@ -70,23 +80,20 @@ extension PGConnection {
     func settle(_ error: PGError, _ frame: Frame) -> PGError {
         var error = error
         switch error.kind {
-        case .cancelled:
-            abandon()
-            error.outcome = frame.outcomeWhenLost
+        case .cancelled where error.outcome == .unknown:
+            error.outcome = abandon() ? .notApplied : frame.outcomeWhenLost
         case .connection:
+            abort()
+            error.outcome = frame.outcomeWhenLost
+        case .decoding where broken:
+            error.outcome = frame.outcomeWhenLost
+        case .server where error.endsSession:
+            // The server ends a session (57P01 …) between any two of its steps: the commit may have been one of those done.
             close()
             error.outcome = frame.outcomeWhenLost
-        case .server where error.sqlState?.isUnavailable == true && (error.sqlState?.code.hasPrefix("57P") ?? false):
-            // The session was ended by the server (57P01 …): an error before the commit was done, so nothing is there.
-            close()
         default: break
         }
         return error
-    }
-
-    /// Both mean that a prepared statement no longer fits: the schema changed under it, or the session was reset.
-    private func isStalePlan(_ error: PGError) -> Bool {
-        error.sqlState == .invalidStatementName || (error.sqlState == .featureNotSupported && error.message.contains("cached plan"))
     }
 
     /// One round trip: a single statement as it is, several as a pipeline with one Sync.
@@ -100,9 +107,9 @@ extension PGConnection {
 
     /// A statement that needs no preparing first can go without a pipeline.
     private func directPlan(_ statement: Statement) -> StatementCache.Plan? {
-        let plan = statements.plan(statement.text)
+        let plan = statements.plan(statement.key)
         if case .prepare(let name, let dropping) = plan {
-            pendingPrepare = (statement.text, name, dropping)
+            pendingPrepare = (statement.key, name, dropping)
             return nil
         }
         return plan
@@ -123,7 +130,7 @@ extension PGConnection {
     private enum Expected {
         case begin
         case deallocate
-        case prepare(text: String, name: String)
+        case prepare(StatementCache.Key, name: String)
         case answer
     }
 
@@ -134,20 +141,20 @@ extension PGConnection {
             try checked(begin.withUTF8Buffer { sendText(String(decoding: $0, as: UTF8.self)) })
             expected.append(.begin)
         }
-        var preparing: Set<String> = []
+        var preparing: Set<StatementCache.Key> = []
         for statement in statements {
-            var plan = takePendingPrepare(statement.text) ?? self.statements.plan(statement.text)
+            var plan = takePendingPrepare(statement.key) ?? self.statements.plan(statement.key)
             if case .prepare(let name, let dropping) = plan {
-                if preparing.insert(statement.text).inserted {
+                if preparing.insert(statement.key).inserted {
                     if let dropping {
                         try checked(sendText("deallocate \(dropping)"))
                         expected.append(.deallocate)
                     }
                     try checked(prepare(statement, as: name))
-                    expected.append(.prepare(text: statement.text, name: name))
-                    preparedNow[statement.text] = name
+                    expected.append(.prepare(statement.key, name: name))
+                    preparedNow[statement.key] = name
                     plan = .prepared(name)
-                } else if let name = preparedNow[statement.text] {
+                } else if let name = preparedNow[statement.key] {
                     plan = .prepared(name)
                 } else {
                     plan = .unnamed
@@ -173,8 +180,8 @@ extension PGConnection {
             guard try nextResult() == nil else { throw failure("two results for one statement", outcome: .unknown) }
             switch item {
             case .answer: results.append(result)
-            case .prepare(let text, let name):
-                if result.error() == nil, result.status != PGRES_PIPELINE_ABORTED { self.statements.didPrepare(text, as: name) }
+            case .prepare(let key, let name):
+                if result.error() == nil, result.status != PGRES_PIPELINE_ABORTED { self.statements.didPrepare(key, as: name) }
                 fallthrough
             case .begin, .deallocate:
                 // A failed helper aborts all behind it: its error is the answer.
@@ -184,10 +191,14 @@ extension PGConnection {
                 }
             }
         }
-        while let sync = try nextResult() {
-            if sync.status == PGRES_PIPELINE_SYNC { break }
+        // Outside a transaction the commit happens at Sync, after every statement has answered: a deferred constraint or a serialization failure
+        // speaks up only here, and then nothing of the pipeline was kept.
+        while true {
+            guard let result = try nextResult() else { continue }
+            if result.status == PGRES_PIPELINE_SYNC { return results }
+            guard result.error() != nil else { throw failure("an answer to no statement", outcome: .unknown) }
+            if !results.contains(where: { $0.error() != nil }) { results.append(result) }
         }
-        return results
     }
 
     private func checked(_ sent: Bool) throws(PGError) {
@@ -220,8 +231,8 @@ extension PGConnection {
         try checked(sent == 1)
     }
 
-    private func takePendingPrepare(_ text: String) -> StatementCache.Plan? {
-        guard let pending = pendingPrepare, pending.text == text else { return nil }
+    private func takePendingPrepare(_ key: StatementCache.Key) -> StatementCache.Plan? {
+        guard let pending = pendingPrepare, pending.key == key else { return nil }
         pendingPrepare = nil
         return .prepare(pending.name, dropping: pending.dropping)
     }

@@ -29,9 +29,12 @@ extension PGConnection {
                 guard errno == EINTR else { throw PGError(.connection, "poll failed: \(String(cString: strerror(errno)))") }
                 continue
             }
-            if count == 0 { throw PGError(.connection, "no answer in time") }
-            if cancellable, polled[1].revents != 0, wake.takeCancellation() {
-                throw PGError(.cancelled, "the task was cancelled", outcome: .unknown)
+            if count == 0 { throw PGError(.connection, "no answer in time", outcome: .unknown) }
+            if cancellable, polled[1].revents != 0 {
+                wake.clear()
+                // We run within the caller's task: its flag tells a signal of ours from one that came too late for an earlier operation.
+                if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled", outcome: .unknown) }
+                if polled[0].revents == 0 { continue }
             }
             if polled[0].revents != 0 { return polled[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 }
         }
@@ -52,7 +55,7 @@ extension PGConnection {
             switch PQflush(handle) {
             case 0: return
             case 1:
-                if try wait(.both, until: nil, cancellable: true) {
+                if try wait(.both, until: deadlineOfAnswer, cancellable: heedsCancellation) {
                     guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
                 }
             default: throw failure("the connection was lost", outcome: .unknown)
@@ -61,9 +64,11 @@ extension PGConnection {
     }
 
     /// The next result, nil at the end of a statement's results.
+    ///
+    /// - Throws: `PGError` of kind connection too when the server stays silent for longer than it may; every sign of life starts that time anew.
     func nextResult() throws(PGError) -> PGResult? {
         while PQisBusy(handle) == 1 {
-            try wait(.reading, until: nil, cancellable: true)
+            try wait(.reading, until: deadlineOfAnswer, cancellable: heedsCancellation)
             guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
         }
         drainNotifications()
@@ -71,15 +76,50 @@ extension PGConnection {
             if PQstatus(handle) != CONNECTION_OK { throw failure("the connection was lost", outcome: .unknown) }
             return nil
         }
-        return PGResult(pointer)
+        let result = PGResult(pointer)
+        if result.isCopy {
+            // The answer would never end: libpq waits for data that nobody sends or reads.
+            abort()
+            throw PGError(.decoding, "COPY cannot run as a query", outcome: .unknown)
+        }
+        return result
     }
 
-    /// Stops what runs on the server and closes the connection: a cancel request that comes late would hit the next query, so there is none.
-    func abandon() {
-        broken = true
-        guard let handle, let cancel = PQgetCancel(handle) else { return close() }
-        CancelRequest(cancel).send()
+    private var deadlineOfAnswer: ContinuousClock.Instant? { patience.map { .now + $0 } }
+
+    /// Stops what runs on the server, without waiting, and closes the connection: the server has stopped answering.
+    func abort() {
+        if let handle, let cancel = PQgetCancel(handle) { CancelRequest(cancel).send() }
         close()
+    }
+
+    /// Stops what runs on the server, waits until it has ended (5 s at most) and closes the connection: a cancel request that comes late would hit
+    /// the next query, so there is none.
+    ///
+    /// - Returns: whether the server said that it undid what ran.
+    func abandon() -> Bool {
+        broken = true
+        defer { close() }
+        guard let handle, let cancel = PQgetCancel(handle) else { return false }
+        CancelRequest(cancel).send()
+        heedsCancellation = false
+        patience = .seconds(5)
+        return (try? isRefused()) ?? false  // A connection lost on the way says nothing of what was done.
+    }
+
+    private func isRefused() throws(PGError) -> Bool {
+        let isPipeline = PQpipelineStatus(handle) != PQ_PIPELINE_OFF
+        try flush()
+        var refused = false
+        while true {
+            let result = try nextResult()
+            if let error = result?.error() {
+                if error.kind != .server { return false }
+                refused = refused || !error.endsSession
+            }
+            // In a pipeline only the answer to Sync is the end; nil stands between statements.
+            if isPipeline ? result?.status == PGRES_PIPELINE_SYNC : result == nil { return refused }
+        }
     }
 }
 

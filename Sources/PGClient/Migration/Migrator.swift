@@ -80,7 +80,8 @@ public struct Migrator: Sendable {
         let transaction = PGTransaction(connection, begin: "begin")
         do {
             _ = try await transaction.run(
-                SQL("insert into schema_migration (number, name, checksum) values (\(migration.number), \(migration.name), \(checksum))").execute)
+                SQL("insert into schema_migration (number, name, checksum) values (\(migration.number), \(migration.name), \(checksum))")
+                    .execute)
             try await connection.script(migration.sql)
             try await transaction.commit()
         } catch {

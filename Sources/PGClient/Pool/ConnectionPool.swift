@@ -39,16 +39,36 @@ final class ConnectionPool: Sendable {
     private func connect(_ number: Int) async throws(PGError) -> PGConnection {
         let connection = PGConnection(number: number, statementCacheSize: configuration.statementCacheSize, logger: logger)
         do throws(PGError) {
-            try await connection.connect(
-                try conninfo.get(), settings: configuration.sessionSettings, timeout: configuration.connectTimeout)
+            try await open(connection, try conninfo.get())
             state.withLock { $0.didConnect() }
             return connection
+        } catch  where error.kind == .cancelled {
+            // Says nothing about the server; another waiter may take the place.
+            state.withLock { $0.connectAbandoned() }?.resume()
+            throw error
         } catch {
             logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
             let waiters = state.withLock { $0.connectFailed(error, now: .now) }
             for waiter in waiters { waiter.resume() }
             throw error
         }
+    }
+
+    private func open(_ connection: PGConnection, _ conninfo: String) async throws(PGError) {
+        let configuration = configuration
+        let result: Result<Void, PGError> = await withTaskCancellationHandler {
+            do throws(PGError) {
+                try await connection.connect(
+                    conninfo, settings: configuration.sessionSettings, timeout: configuration.connectTimeout,
+                    patience: configuration.patience)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            connection.wake.signal()
+        }
+        try result.get()
     }
 
     private func wait() async throws(PGError) -> PGConnection {

@@ -32,6 +32,9 @@ extension PGClient {
             self.url = url
         }
 
+        /// Longest silence of the server before a connection is given up: it must have ended the statement by itself before.
+        var patience: Duration? { statementTimeout == .zero ? nil : statementTimeout + .seconds(5) }
+
         /// What each session is set to when it begins.
         var sessionSettings: [(name: String, value: String)] {
             var all = [

@@ -83,7 +83,7 @@ public final class PGClient: PGSession, Service {
             do throws(PGError) {
                 let results = try await connection.execute(statements, .init())
                 pool.release(connection, reusable: true)
-                return results.map(PGAnswer.init)
+                return results.map { PGAnswer(result: $0, inTransaction: false) }
             } catch {
                 let clean = await connection.isClean()
                 if !clean { await connection.close() }

@@ -20,12 +20,12 @@ public struct PGTransaction: PGSession {
     public func perform(_ queries: [SQL]) async throws(PGError) -> [PGAnswer] {
         var statements: [Statement] = []
         for query in queries { statements.append(try Statement(query)) }
-        return try await execute(statements).map(PGAnswer.init)
+        return try await execute(statements).map { PGAnswer(result: $0, inTransaction: true) }
     }
 
     func execute(_ statements: [Statement]) async throws(PGError) -> [PGResult] {
         // BEGIN rides in front of the first statements: a transaction costs no round trip to open.
-        let begin = state.takeBegin()
+        let begin = try state.takeBegin()
         let frame = PGConnection.Frame(begin: begin, inTransaction: begin == nil)
         do throws(PGError) {
             return try await connection.execute(statements, frame)
@@ -46,7 +46,12 @@ public struct PGTransaction: PGSession {
             _ = try await execute([Statement(command: "release savepoint \(name)")])
             return result
         } catch {
-            _ = try await connection.finish([Statement(command: "rollback to savepoint \(name)")], .init(inTransaction: true))
+            do throws(PGError) {
+                _ = try await connection.finish([Statement(command: "rollback to savepoint \(name)")], .init(inTransaction: true))
+            } catch {
+                // The transaction cannot go on: without its connection it cannot commit either. What the body threw says why.
+                await connection.close()
+            }
             throw error
         }
     }
@@ -55,6 +60,7 @@ public struct PGTransaction: PGSession {
     func nextName() -> String { state.nextName() }
 
     func commit() async throws(PGError) {
+        defer { state.end() }
         guard state.begun else { return }
         let results = try await connection.finish([Statement(command: "commit")], .init(inTransaction: true, commits: true))
         // After an error PostgreSQL answers COMMIT with success and the tag ROLLBACK: only the tag tells.
@@ -65,6 +71,7 @@ public struct PGTransaction: PGSession {
 
     /// Undoes the transaction; a connection that cannot even do that is closed, which undoes it too.
     func rollback() async {
+        defer { state.end() }
         guard state.begun else { return }
         do throws(PGError) {
             _ = try await connection.finish([Statement(command: "rollback")], .init(inTransaction: true))
@@ -75,17 +82,26 @@ public struct PGTransaction: PGSession {
 }
 
 private final class TransactionState: Sendable {
-    private let inner: Mutex<(begin: StaticString?, names: Int)>
+    private let inner: Mutex<(begin: StaticString?, names: Int, ended: Bool)>
 
     init(begin: StaticString) {
-        inner = Mutex((begin, 0))
+        inner = Mutex((begin, 0, false))
     }
 
-    func takeBegin() -> StaticString? {
-        inner.withLock { inner in
+    /// What is to be sent in front of the next statements.
+    ///
+    /// - Throws: when the transaction has ended: its connection may serve somebody else by now.
+    func takeBegin() throws(PGError) -> StaticString? {
+        let (begin, ended) = inner.withLock { inner in
             defer { inner.begin = nil }
-            return inner.begin
+            return (inner.begin, inner.ended)
         }
+        if ended { throw PGError(.notRunning, "the transaction has ended") }
+        return begin
+    }
+
+    func end() {
+        inner.withLock { $0.ended = true }
     }
 
     var begun: Bool { inner.withLock { $0.begin == nil } }
@@ -124,6 +140,8 @@ extension PGClient {
         let transaction = PGTransaction(connection, begin: begin)
         do {
             let result = try await body(transaction)
+            // Whoever gave up waiting for the transaction gets none.
+            if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled before COMMIT") }
             try await transaction.commit()
             await giveBack(connection)
             return result

@@ -91,7 +91,9 @@ struct PoolState: Sendable {
     }
 
     /// Stands in line; a turn that came up meanwhile, or a cancellation, is returned at once.
-    mutating func enqueue(_ ticket: UInt64, until deadline: ContinuousClock.Instant, _ continuation: CheckedContinuation<Turn, Never>) -> Resumption? {
+    mutating func enqueue(_ ticket: UInt64, until deadline: ContinuousClock.Instant, _ continuation: CheckedContinuation<Turn, Never>)
+        -> Resumption?
+    {
         if cancelledTickets.remove(ticket) != nil {
             return Resumption(continuation: continuation, turn: .fail(PGError(.cancelled, "the task was cancelled")))
         }
@@ -143,6 +145,13 @@ struct PoolState: Sendable {
         metrics.connected += 1
         failure = nil
         failures = 0
+    }
+
+    /// Who wanted a connection made no longer does.
+    mutating func connectAbandoned() -> Resumption? {
+        metrics.open -= 1
+        guard let waiter = popWaiter() else { return nil }
+        return Resumption(continuation: waiter.continuation, turn: .connect(number: openOne()))
     }
 
     /// A connection could not be made. When none is left, who waits is told why rather than left to its time-out.

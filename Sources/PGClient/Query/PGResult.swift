@@ -13,6 +13,8 @@ final class PGResult: @unchecked Sendable {
     deinit { PQclear(pointer) }
 
     var status: ExecStatusType { PQresultStatus(pointer) }
+    /// Whether data is to follow by COPY.
+    var isCopy: Bool { status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH }
     var rowCount: Int { Int(PQntuples(pointer)) }
     var columnCount: Int { Int(PQnfields(pointer)) }
 
@@ -35,8 +37,15 @@ final class PGResult: @unchecked Sendable {
         let state = field(PG_DIAG_SQLSTATE)
         let message = field(PG_DIAG_MESSAGE_PRIMARY) ?? String(cString: PQresultErrorMessage(pointer))
         guard let state else { return PGError(.connection, message.trimmedLine, outcome: .unknown) }
-        return PGError(
+        var error = PGError(
             .server, message, sqlState: SQLState(state), constraint: field(PG_DIAG_CONSTRAINT_NAME), detail: field(PG_DIAG_MESSAGE_DETAIL))
+        let severity = field(PG_DIAG_SEVERITY_NONLOCALIZED)
+        error.endsSession = severity == "FATAL" || severity == "PANIC"
+        // A changed result type has no SQLSTATE of its own, and its message is in the server's language.
+        error.isStaleStatement =
+            error.sqlState == .invalidStatementName
+            || (error.sqlState == .featureNotSupported && field(PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery")
+        return error
     }
 
     private func field(_ code: Int32) -> String? {
@@ -49,6 +58,8 @@ private let PG_DIAG_SQLSTATE = Int32(UInt8(ascii: "C"))
 private let PG_DIAG_MESSAGE_PRIMARY = Int32(UInt8(ascii: "M"))
 private let PG_DIAG_MESSAGE_DETAIL = Int32(UInt8(ascii: "D"))
 private let PG_DIAG_CONSTRAINT_NAME = Int32(UInt8(ascii: "n"))
+private let PG_DIAG_SEVERITY_NONLOCALIZED = Int32(UInt8(ascii: "V"))
+private let PG_DIAG_SOURCE_FUNCTION = Int32(UInt8(ascii: "R"))
 
 extension String {
     /// The text without the line end that libpq closes its messages with.

@@ -81,12 +81,26 @@ public protocol PGSession: Sendable {
 /// An answer still to be read by its query.
 public struct PGAnswer: Sendable {
     let result: PGResult
+    /// Whether the statement is part of a transaction that is still open, so that nothing of it is committed yet.
+    let inTransaction: Bool
+
+    /// What cannot be read may have been written all the same.
+    func read<Output>(_ query: Query<Output>, index: Int?) throws(PGError) -> Output {
+        do {
+            return try query.read(result)
+        } catch {
+            var error = error
+            error.queryIndex = index
+            error.outcome = inTransaction ? .notApplied : .unknown
+            throw error
+        }
+    }
 }
 
 extension PGSession {
     public func run<Output: Sendable>(_ query: Query<Output>) async throws(PGError) -> Output {
         let answers = try await perform([query.sql])
-        return try query.read(answers[0].result)
+        return try answers[0].read(query, index: nil)
     }
 
     /// One round trip, one implicit transaction: all take effect or none does.
@@ -103,7 +117,7 @@ extension PGSession {
         let answers = try await perform(queries.map(\.sql))
         var outputs: [Output] = []
         outputs.reserveCapacity(answers.count)
-        for (query, answer) in zip(queries, answers) { outputs.append(try query.read(answer.result)) }
+        for (index, query) in queries.enumerated() { outputs.append(try answers[index].read(query, index: index)) }
         return outputs
     }
 }
@@ -114,12 +128,6 @@ private struct AnswerReader {
 
     mutating func next<Output>(_ query: Query<Output>) throws(PGError) -> Output {
         defer { index += 1 }
-        do {
-            return try query.read(answers[index].result)
-        } catch {
-            var error = error
-            error.queryIndex = index
-            throw error
-        }
+        return try answers[index].read(query, index: answers.count > 1 ? index : nil)
     }
 }

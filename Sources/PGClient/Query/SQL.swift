@@ -70,6 +70,8 @@ struct Statement: Sendable {
     let bytes: [UInt8]
     let ranges: [Range<Int>?]
 
+    var key: StatementCache.Key { StatementCache.Key(text: text, types: types) }
+
     /// A command of the client's own: COMMIT, SAVEPOINT, FETCH.
     init(command: String) {
         text = command
@@ -106,6 +108,7 @@ struct Statement: Sendable {
             ranges.append(start..<bytes.bytes.count)
         }
         if let problem = bytes.problem { throw .decoding(problem) }
+        guard types.count <= Int(UInt16.max) else { throw .decoding("a statement has more than 65535 values") }
         self.types = types
         self.ranges = ranges
         // One byte more, so that an empty text, which is not null, has an address too.

@@ -43,6 +43,8 @@ extension Array: PGDecodable where Element: PGDecodable {
         guard dimensions == 1 else { throw .decoding("an array of \(dimensions) dimensions is read as one of 1") }
         let count = Int(try next())
         _ = try next()
+        // Each element takes four bytes at least.
+        guard count >= 0, count <= (bytes.count - at) / 4 else { throw .decoding("an array ends early") }
         reserveCapacity(count)
         for _ in 0..<count {
             let length = Int(try next())

@@ -84,7 +84,9 @@ public struct PGCell {
 
     /// The bytes of a column of one of these types.
     public func bytes(of types: PGType...) throws(PGError) -> UnsafeRawBufferPointer {
-        guard types.contains(where: { $0.oid == oid }) else { throw .decoding("a column of type \(oid) is read as one of \(types.map(\.oid))") }
+        guard types.contains(where: { $0.oid == oid }) else {
+            throw .decoding("a column of type \(oid) is read as one of \(types.map(\.oid))")
+        }
         guard let bytes else { throw .decoding("a column that holds null is read as one that cannot") }
         return bytes
     }

@@ -110,8 +110,9 @@ extension Date: PGEncodable, PGDecodable {
         bytes.append(integer)
     }
     public init(pg cell: PGCell) throws(PGError) {
-        let bytes = try cell.bytes(of: .timestamptz)
-        self = postgresEpoch.addingTimeInterval(Double(try cell.integer(Int64.self, from: bytes)) / 1_000_000)
+        let microseconds = try cell.integer(Int64.self, from: try cell.bytes(of: .timestamptz))
+        guard microseconds != .max, microseconds != .min else { throw .decoding("a column holds an infinite date") }
+        self = postgresEpoch.addingTimeInterval(Double(microseconds) / 1_000_000)
     }
 }
 
@@ -144,7 +145,8 @@ public struct JSON<Value: Codable & Sendable>: PGEncodable, PGDecodable {
             bytes.append(CollectionOfOne<UInt8>(1))
             bytes.append(json)
         } catch {
-            bytes.fail("a value has no JSON form: \(error)")
+            // The error itself would show the value.
+            bytes.fail("a \(Value.self) has no JSON form")
         }
     }
     public init(pg cell: PGCell) throws(PGError) {
@@ -153,7 +155,7 @@ public struct JSON<Value: Codable & Sendable>: PGEncodable, PGDecodable {
         do {
             value = try JSONDecoder().decode(Value.self, from: Data(bytes))
         } catch {
-            throw .decoding("a JSON column is no \(Value.self): \(error)")
+            throw .decoding("a JSON column is no \(Value.self)")
         }
     }
 }

@@ -1,0 +1,89 @@
+import Foundation
+import PGClient
+import PostgresCluster
+import TestSupport
+import Testing
+
+@Suite("Lost, hung and misdirected connections")
+struct ConnectionLossTests {
+    @Test("a backend killed while idle is replaced silently", .timeLimit(.minutes(1)))
+    func idleKill() async throws {
+        try await TestDatabase.with { db in
+            try await withClient(db.url, { $0.maxConnections = 1 }) { client in
+                for round in 1...5 {
+                    let pid = try await client.run(SQL("select pg_backend_pid()").value(Int32.self))
+                    try await withClient(db.url) { other in
+                        _ = try await other.run(SQL("select pg_terminate_backend(\(pid), 5000)").value(Bool.self))
+                    }
+                    let error = await caught { try await client.run(SQL("select pg_backend_pid()").value(Int32.self)) }
+                    #expect(error == nil, "round \(round): \(String(describing: error))")
+                }
+                for round in 1...5 {
+                    let pid = try await client.run(SQL("select pg_backend_pid()").value(Int32.self))
+                    try await withClient(db.url) { other in
+                        _ = try await other.run(SQL("select pg_terminate_backend(\(pid), 5000)").value(Bool.self))
+                    }
+                    let error = await caught {
+                        try await client.transaction { tx in try await tx.run(SQL("select pg_backend_pid()").value(Int32.self)) }
+                    }
+                    #expect(error == nil, "transaction round \(round): \(String(describing: error))")
+                }
+            }
+        }
+    }
+
+    @Test("a server that hangs is given up within a bound", .timeLimit(.minutes(1)))
+    func hungBackend() async throws {
+        try await TestCluster.own { cluster in
+            try await withClient(
+                cluster.socketURL(),
+                {
+                    $0.maxConnections = 1
+                    $0.statementTimeout = .seconds(1)
+                }
+            ) { client in
+                let pid = try await client.run(SQL("select pg_backend_pid()").value(Int32.self))
+                kill(pid, SIGSTOP)
+                defer { kill(pid, SIGCONT) }
+                // The test's own time limit is what a wait without a bound would meet.
+                let error = await caught { try await client.run(SQL("select 1").execute) }
+                #expect(error?.kind == .connection)
+                #expect(error?.outcome == .unknown)
+            }
+        }
+    }
+
+    @Test("the same client serves again after its server was killed and came back", .timeLimit(.minutes(1)))
+    func postmasterKill() async throws {
+        try await TestCluster.own { cluster in
+            try await withClient(cluster.socketURL()) { client in
+                _ = try await client.run(SQL("select 1").execute)
+                cluster.kill()
+                let down = await caught { try await client.run(SQL("select 1").execute) }
+                #expect(down != nil)
+                try cluster.startServer()
+                try await eventually { await caught { try await client.run(SQL("select 1").execute) } == nil }
+            }
+        }
+    }
+
+    @Test("options in the URL survive", .timeLimit(.minutes(1)))
+    func urlOptions() async throws {
+        try await TestDatabase.with { db in
+            try await withClient(db.url + "?options=-c%20statement_timeout%3D1234") { client in
+                let seen4 = try await client.run(SQL("select current_setting('statement_timeout')").value(String.self))
+                #expect(seen4 == "1234ms")
+            }
+        }
+    }
+
+    @Test("an unreadable URL does not put the password into the error", .timeLimit(.minutes(1)))
+    func urlPassword() async throws {
+        for url in ["postgresql://market:hun/ter2@localhost/db", "host=localhost password=hunter2 hunter2x"] {
+            let client = PGClient(.init(url: url), logger: quiet)
+            let error = await caught { try await client.run(SQL("select 1").execute) }
+            #expect(error != nil)
+            #expect(error?.description.contains("hun") == false, "\(String(describing: error))")
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import PGClient
+import TestSupport
+import Testing
+
+/// The error of a body that should fail with a `PGError`; nil when it does not fail.
+func caught<T>(_ body: () async throws -> T) async -> PGError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch let error as PGError {
+        return error
+    } catch {
+        Issue.record("not a PGError: \(error)")
+        return nil
+    }
+}
+
+/// Asks again and again, ten seconds at most, until the condition holds: for what another process does and nobody announces.
+func eventually(_ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "the condition did not come to hold within 10 s")
+        await Task.yield()
+    }
+}
