@@ -1,0 +1,46 @@
+import Foundation
+import Hummingbird
+import Logging
+import MarketSchema
+import PGClient
+import ProductCatalog
+import ServiceLifecycle
+
+/// All that the server is made of, wired here and nowhere else.
+struct AppServices: Sendable {
+    let settings: ServerSettings
+    let logger: Logger
+    let startedAt = Date()
+    let metrics: MetricsRegistry
+    let database: PGClient
+    let schema: Migrator
+    let catalog: Catalog
+    let authenticator: Authenticator
+    let idempotency: Idempotency
+
+    init(_ settings: ServerSettings, metrics: MetricsRegistry = MetricsRegistry(), logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        self.metrics = metrics
+        database = PGClient(settings.database, logger: logger)
+        schema = try Migrator(Schema.migrations)
+        catalog = Catalog(database: database)
+        authenticator = Authenticator(database: database, operatorToken: settings.operatorToken.map { TokenDigest(of: $0) })
+        idempotency = Idempotency(database: database)
+    }
+
+    /// What runs beside the HTTP server, in the order of starting. Shutdown goes the other way, the HTTP server first, so that each one still has
+    /// what it stands on while it finishes.
+    var services: [any Service] {
+        [database, authenticator, IdempotencySweep(database: database, logger: logger)]
+    }
+}
+
+/// The server: the routes of the table over the services, with the services running beside it.
+func buildApplication(_ services: AppServices) -> some ApplicationProtocol {
+    Application(
+        router: RouteTable(services).router(services),
+        configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
+        services: services.services,
+        logger: services.logger)
+}

@@ -1,0 +1,46 @@
+import Billing
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ProductCatalog
+
+/// The body of a request: one JSON object, read strictly.
+struct JSONBody: Sendable {
+    /// As they came, for the fingerprint of a repeated request.
+    let bytes: [UInt8]
+    let object: JSONObject
+
+    /// - Throws: `RequestError` for another media type or too long a body; `JSONSyntaxError`; `MalformedFields` when it is no object.
+    static func read(from request: Request, upTo limit: Int = MarketContext.maxBody) async throws -> JSONBody {
+        try request.requireMediaType("application/json")
+        let bytes = try await request.bytes(upTo: limit)
+        guard case .object(let object) = try JSONValue(parsing: bytes) else {
+            throw MalformedFields([FieldViolation("", "an object is due")])
+        }
+        return JSONBody(bytes: bytes, object: object)
+    }
+
+    /// Reads members of the object.
+    var fields: JSONFields { JSONFields(object) }
+}
+
+extension Request {
+    /// - Throws: `RequestError.mediaType` unless the body is of this type. Parameters such as a charset are not looked at.
+    func requireMediaType(_ expected: String) throws(RequestError) {
+        let sent = headers[.contentType]?.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+        guard sent == expected else { throw .mediaType(expected: expected) }
+    }
+
+    /// The whole body.
+    ///
+    /// - Throws: `RequestError.tooLarge` as soon as it is known to be longer than the limit.
+    func bytes(upTo limit: Int) async throws -> [UInt8] {
+        if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit { throw RequestError.tooLarge(limit: limit) }
+        var bytes: [UInt8] = []
+        for try await buffer in body {
+            guard bytes.count + buffer.readableBytes <= limit else { throw RequestError.tooLarge(limit: limit) }
+            bytes.append(contentsOf: buffer.readableBytesView)
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,40 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Turns whatever was thrown into a problem, and what is a defect into a line of the log.
+struct ProblemMiddleware: RouterMiddleware {
+    typealias Context = MarketContext
+
+    let table: RouteTable
+
+    func handle(
+        _ request: Request, context: MarketContext, next: (Request, MarketContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch {
+            let problem = context.endpointPath == nil ? unrouted(request) : Problem(error)
+            if problem.isDefect {
+                context.logger.error("a request failed", metadata: ["error": "\(error)", "route": "\(context.endpointPath ?? "none")"])
+            } else if problem.isUnavailable {
+                context.logger.warning("a request could not be served", metadata: ["error": "\(error)", "route": "\(context.endpointPath ?? "none")"])
+            }
+            return problem.response(instance: Self.instance(request))
+        }
+    }
+
+    private func unrouted(_ request: Request) -> Problem {
+        let methods = table.methods(at: request.uri.path)
+        guard !methods.isEmpty else { return Problem(status: .notFound, detail: "There is no such route.") }
+        let allowed = methods.map(\.rawValue).joined(separator: ", ")
+        return Problem(status: .methodNotAllowed, detail: "This takes \(allowed).", headers: [.allow: allowed])
+    }
+
+    /// The path that was asked, without the secret of an inbound address.
+    private static func instance(_ request: Request) -> String {
+        let path = request.uri.path
+        if path.split(separator: "/").prefix(2).elementsEqual(["v1", "inbound"]) { return "/v1/inbound" }
+        return path.isEmpty ? "/" : String(path.prefix(500))
+    }
+}

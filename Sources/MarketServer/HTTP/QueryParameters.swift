@@ -1,0 +1,54 @@
+import Foundation
+import Hummingbird
+import ProductCatalog
+
+/// The query of a request, read strictly: a parameter that the route knows stands there once at most, in valid UTF-8.
+struct QueryParameters: Sendable {
+    private let pairs: [(name: String, value: String?)]
+
+    init(_ request: Request) {
+        pairs = (request.uri.query ?? "").split(separator: "&").map { pair in
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            // A name that cannot be decoded is one that no route knows.
+            return (Self.decoded(parts[0]) ?? "", parts.count == 2 ? Self.decoded(parts[1]) : "")
+        }
+    }
+
+    /// As browsers write forms: `+` is a space. Nil when an escape is broken or the bytes are no UTF-8.
+    private static func decoded(_ text: Substring) -> String? {
+        text.replacing("+", with: " ").removingPercentEncoding
+    }
+
+    /// The parameter, nil when it is absent.
+    func text(_ name: String) throws(RequestError) -> String? {
+        let found = pairs.filter { $0.name == name }
+        guard let first = found.first else { return nil }
+        guard found.count == 1 else { throw .malformedParameter(name, "given twice") }
+        guard let value = first.value else { throw .malformedParameter(name, "no valid percent encoding of UTF-8") }
+        return value
+    }
+
+    /// A number in plain decimal digits.
+    func integer(_ name: String, in range: ClosedRange<Int64>) throws(RequestError) -> Int64? {
+        guard let text = try text(name) else { return nil }
+        let digits = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard digits, let value = Int64(text), range.contains(value) else {
+            throw .malformedParameter(name, "an integer from \(range.lowerBound) to \(range.upperBound) is due")
+        }
+        return value
+    }
+
+    /// A required parameter.
+    func required<Value>(_ name: String, _ value: Value?) throws(RequestError) -> Value {
+        guard let value else { throw .malformedParameter(name, "missing") }
+        return value
+    }
+
+    func id<Of>(_ name: String, of _: Identifier<Of>.Type = Identifier<Of>.self) throws(RequestError) -> Identifier<Of>? {
+        try integer(name, in: 1...WireInteger.max).map(Identifier<Of>.init(rawValue:))
+    }
+
+    func instant(_ name: String) throws(RequestError) -> Instant? {
+        try integer(name, in: 0...WireInteger.max).map(Instant.init(milliseconds:))
+    }
+}

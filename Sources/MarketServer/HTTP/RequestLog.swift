@@ -1,0 +1,78 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Synchronization
+
+/// One line and one measurement for each request, when its last byte has been handed on.
+///
+/// The line names the route's template, not the path, which can hold a secret; never a token, a query or a body.
+struct RequestLog: RouterMiddleware {
+    typealias Context = MarketContext
+
+    let metrics: MetricsRegistry
+
+    func handle(
+        _ request: Request, context: MarketContext, next: (Request, MarketContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        var response = try await next(request, context)
+        response.headers[.requestID] = context.id
+        let line = Line(method: request.method, status: response.status, start: start, context: context, metrics: metrics)
+        if let length = response.body.contentLength {
+            line.write(bytes: length)
+        } else {
+            response.body = Self.counted(response.body, line)
+        }
+        return response
+    }
+
+    /// A streamed body: its bytes are counted as they go, and the line is written when the stream ends, however it ends.
+    private static func counted(_ body: ResponseBody, _ line: Line) -> ResponseBody {
+        let count = Counted()
+        return ResponseBody { writer in
+            do {
+                try await body.map { buffer in
+                    count.add(buffer.readableBytes)
+                    return buffer
+                }.write(writer)
+                line.write(bytes: count.bytes)
+            } catch {
+                line.write(bytes: count.bytes, brokenOff: true)
+                throw error
+            }
+        }
+    }
+
+    private final class Counted: Sendable {
+        private let count = Atomic<Int>(0)
+        var bytes: Int { count.load(ordering: .relaxed) }
+        func add(_ bytes: Int) { count.add(bytes, ordering: .relaxed) }
+    }
+
+    private struct Line: Sendable {
+        let method: HTTPRequest.Method
+        let status: HTTPResponse.Status
+        let start: ContinuousClock.Instant
+        let context: MarketContext
+        let metrics: MetricsRegistry
+
+        /// Methods that a label may name: others are the caller's invention, and each would be a series of its own.
+        private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
+
+        func write(bytes: Int, brokenOff: Bool = false) {
+            let duration = ContinuousClock.now - start
+            let route = context.endpointPath ?? "none"
+            let method = Self.known.contains(method) ? method.rawValue : "other"
+            metrics.requests.record(duration, method: method, route: route, status: status.code)
+            let milliseconds = Double(duration.components.seconds) * 1000 + Double(duration.components.attoseconds) / 1e15
+            var metadata: Logger.Metadata = [
+                "method": "\(method)", "route": "\(route)", "status": "\(status.code)", "ms": "\((milliseconds * 10).rounded() / 10)",
+                "bytes": "\(bytes)",
+            ]
+            if let principal = context.record.principal { metadata["principal"] = "\(principal.actor)" }
+            if brokenOff { metadata["brokenOff"] = "true" }
+            context.logger.info("request", metadata: metadata)
+        }
+    }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+
+/// The command `market`.
+@main
+struct MarketCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "market",
+        abstract: "A market of paid messages: sell messages by time, and know to the millisecond who may receive them.",
+        subcommands: [
+            Serve.self,
+            Migrate.self,
+            Doctor.self,
+        ])
+}

@@ -1,0 +1,44 @@
+import HTTPTypes
+import Hummingbird
+
+/// Every route that the server has. A test holds the table against openapi.yaml, in both directions.
+struct RouteTable: Sendable {
+    let routes: [Route]
+
+    init(_ services: AppServices) {
+        routes =
+            ServiceRoutes(services: services).routes
+            + catalogRoutes(services)
+    }
+
+    /// The router that answers these routes and nothing else.
+    func router(_ services: AppServices) -> Router<MarketContext> {
+        let router = Router(context: MarketContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: RequestLog(metrics: services.metrics))
+        router.add(middleware: SecurityHeaders())
+        router.add(middleware: ProblemMiddleware(table: self))
+        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.guarded(by: services)) }
+        return router
+    }
+
+    /// The methods that a path takes, of templates that fit it; none when there is no such path.
+    func methods(at path: String) -> [HTTPRequest.Method] {
+        let parts = path.split(separator: "/")
+        var methods: [HTTPRequest.Method] = []
+        for route in routes where Self.fits(route.path.split(separator: "/"), parts) && !methods.contains(route.method) {
+            methods.append(route.method)
+            if route.method == .get { methods.append(.head) }
+        }
+        return methods
+    }
+
+    private static func fits(_ template: [Substring], _ path: [Substring]) -> Bool {
+        template.count == path.count && zip(template, path).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+    }
+}
+
+/// The routes of publishers, apps, topics, products and the market.
+func catalogRoutes(_ services: AppServices) -> [Route] {
+    PublisherRoutes(services: services).routes + AppRoutes(services: services).routes + ProductRoutes(services: services).routes
+        + MarketRoutes(services: services).routes
+}

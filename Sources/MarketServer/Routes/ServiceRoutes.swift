@@ -1,0 +1,64 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import MarketSchema
+import NIOCore
+import PGClient
+import ServiceLifecycle
+
+/// Health, readiness, metrics and the contract.
+struct ServiceRoutes: Sendable {
+    let services: AppServices
+
+    var routes: [Route] {
+        [
+            Route(.get, "/healthz", .anyone) { _, _ in try .json(Status(status: "ok")) },
+            Route(.get, "/readyz", .anyone, readiness),
+            Route(.get, "/metrics", .anyone, metrics),
+            Route(.get, "/openapi.yaml", .anyone) { _, _ in
+                Response(
+                    status: .ok, headers: [.contentType: "application/yaml"], body: .init(byteBuffer: ByteBuffer(string: Schema.contract)))
+            },
+        ]
+    }
+
+    private struct Status: Encodable {
+        let status: String
+    }
+
+    /// How long the database may take to answer.
+    private static let patience: Duration = .seconds(1)
+
+    @Sendable private func readiness(_ request: Request, _ context: MarketContext) async throws -> Response {
+        if Task.isShuttingDownGracefully { throw RequestError.notReady("The server is shutting down.") }
+        let status: Migrator.Status?
+        do {
+            status = try await schemaStatus()
+        } catch let error as MigrationError {
+            throw RequestError.notReady("\(error).")
+        }
+        guard let status else { throw RequestError.notReady("The database does not answer within \(Self.patience).") }
+        guard status.pending == 0 else { throw RequestError.notReady("\(MigrationError.behind(pending: status.pending)).") }
+        return try .json(Status(status: "ready"))
+    }
+
+    /// Nil when the database takes too long.
+    private func schemaStatus() async throws -> Migrator.Status? {
+        try await withThrowingTaskGroup(of: Migrator.Status?.self) { group in
+            group.addTask { try await services.schema.status(of: services.database) }
+            group.addTask {
+                try await Task.sleep(for: Self.patience)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
+    @Sendable private func metrics(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let readings = MetricsRegistry.Reading.process(startedAt: services.startedAt) + MetricsRegistry.Reading.pool(services.database.metrics)
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: services.metrics.text(readings))))
+    }
+}
