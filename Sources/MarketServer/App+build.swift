@@ -1,3 +1,4 @@
+import Billing
 import Foundation
 import Hummingbird
 import Logging
@@ -17,6 +18,11 @@ struct AppServices: Sendable {
     let catalog: Catalog
     let authenticator: Authenticator
     let idempotency: Idempotency
+    let recorder: EventRecorder
+    let mailroom: Mailroom
+    let quarantine: QuarantineDesk
+    let entitlements: Entitlements
+    let resources: ResourceDirectory
 
     init(_ settings: ServerSettings, metrics: MetricsRegistry = MetricsRegistry(), logger: Logger) throws {
         self.settings = settings
@@ -27,12 +33,17 @@ struct AppServices: Sendable {
         catalog = Catalog(database: database)
         authenticator = Authenticator(database: database, operatorToken: settings.operatorToken.map { TokenDigest(of: $0) })
         idempotency = Idempotency(database: database)
+        recorder = EventRecorder(database, logger: logger)
+        mailroom = Mailroom(database)
+        quarantine = QuarantineDesk(database, recorder: recorder, logger: logger)
+        entitlements = Entitlements(database)
+        resources = ResourceDirectory(database)
     }
 
     /// What runs beside the HTTP server, in the order of starting. Shutdown goes the other way, the HTTP server first, so that each one still has
     /// what it stands on while it finishes.
     var services: [any Service] {
-        [database, authenticator, IdempotencySweep(database: database, logger: logger)]
+        [database, authenticator, recorder, entitlements, quarantine, IdempotencySweep(database: database, logger: logger)]
     }
 }
 

@@ -8,7 +8,11 @@ struct MarketCommand: AsyncParsableCommand {
         abstract: "A market of paid messages: sell messages by time, and know to the millisecond who may receive them.",
         subcommands: [
             Serve.self,
+            DevCommand.self,
             Migrate.self,
+            ImportCommand.self,
+            VerifyCommand.self,
+            DemoCommand.self,
             Doctor.self,
         ])
 }

@@ -1,6 +1,167 @@
 import ArgumentParser
+import Foundation
+import Logging
+import MarketSchema
+import PGClient
 
-/// `market doctor`: placeholder until its checks are in.
+/// `market doctor`: what a newcomer needs to be told before `market serve` works, and an operator before it is trusted with money.
 struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check the database and the configuration; exit with 1 when something is wrong.",
+        discussion: "One line for each check: ok, or what is wrong and what to do about it.")
+
     @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        let reader = try await options.reader()
+        let settings = try ServerSettings(reader)
+        var logger = try options.logger(reader)
+        // What the client would log is what the checks say.
+        logger.logLevel = .critical
+        var configuration = PGClient.Configuration(url: settings.databaseURL)
+        configuration.acquireTimeout = .seconds(5)
+        let examination = Examination(
+            database: PGClient(configuration, logger: logger), server: PGClient(settings.database, logger: logger), settings: settings)
+        let findings = await examination.findings()
+        for finding in findings { print(finding.line) }
+        if findings.contains(where: \.isFailure) { throw ExitCode(1) }
+    }
+}
+
+/// The outcome of one check.
+enum Finding: Sendable, Equatable {
+    case good(String)
+    case bad(String, remedy: String)
+
+    var isFailure: Bool { if case .bad = self { true } else { false } }
+
+    var line: String {
+        switch self {
+        case .good(let what): "ok    \(what)"
+        case .bad(let what, let remedy): "FAIL  \(what): \(remedy)"
+        }
+    }
+}
+
+/// The checks, each of them one question.
+struct Examination: Sendable {
+    /// As the role that logs in.
+    let database: PGClient
+    /// As the server works.
+    let server: PGClient
+    let settings: ServerSettings
+
+    /// All findings, in order; those that need the database are left out when there is none.
+    func findings() async -> [Finding] {
+        var findings = [operatorToken]
+        let reached = await reach()
+        findings.append(reached)
+        guard !reached.isFailure else { return findings }
+        for check in [version, role, schema, letters, durability, clock] { findings.append(await asked(check)) }
+        return findings
+    }
+
+    /// A check that cannot even be made has failed.
+    private func asked(_ check: () async throws -> Finding) async -> Finding {
+        do {
+            return try await check()
+        } catch {
+            return .bad("a check could not be made", remedy: "\(error)")
+        }
+    }
+
+    private var operatorToken: Finding {
+        settings.operatorToken == nil
+            ? .bad("no operator token", remedy: "set MARKET_OPERATOR_TOKEN to \(ServerSettings.shortestOperatorToken) characters or more")
+            : .good("operator token set")
+    }
+
+    private func reach() async -> Finding {
+        do {
+            let name = try await database.run(SQL("select current_database()::text || ' as ' || session_user::text").value(String.self))
+            return .good("database reached: \(name)")
+        } catch {
+            return .bad("the database does not answer", remedy: "check DATABASE_URL and that PostgreSQL runs (\(error))")
+        }
+    }
+
+    private func version() async throws -> Finding {
+        let number = try await database.run(SQL("select current_setting('server_version_num')::int").value(Int.self))
+        return number >= 150_000
+            ? .good("PostgreSQL \(number / 10_000)") : .bad("PostgreSQL \(number / 10_000)", remedy: "15 or later is needed")
+    }
+
+    private func role() async throws -> Finding {
+        let member = try await database.run(
+            SQL(
+                """
+                select coalesce(bool_or(pg_has_role(session_user, r.oid, 'member')), false)
+                from pg_roles r
+                where r.rolname = 'market_server'
+                """
+            ).value(Bool.self))
+        return member
+            ? .good("may work as market_server")
+            : .bad("may not work as market_server", remedy: "run `market migrate`, then as the owner: grant market_server to the role of DATABASE_URL")
+    }
+
+    private func schema() async throws -> Finding {
+        let status = try await Migrator(Schema.migrations).status(of: server)
+        return status.pending == 0
+            ? .good("schema up to date: \(status.applied) migrations")
+            : .bad("\(status.pending) migrations wait", remedy: "run `market migrate`")
+    }
+
+    /// With ctype C no letter but ASCII has a case and pg_trgm sees no letters in Chinese text.
+    private func letters() async throws -> Finding {
+        let (type, trigrams) = try await database.run(
+            SQL(
+                """
+                select datctype::text, (select cardinality(show_trgm('潮汐表')) from pg_extension where extname = 'pg_trgm')
+                from pg_database
+                where datname = current_database()
+                """
+            ).one(Letters.self)
+        ).asTuple
+        return trigrams ?? 0 > 0
+            ? .good("search knows letters of all languages (\(type))")
+            : .bad(
+                "search knows ASCII alone (lc_ctype \(type))",
+                remedy: trigrams == nil ? "run `market migrate`" : "make the database anew with lc_ctype C.UTF-8 or another UTF-8 locale")
+    }
+
+    private struct Letters: PGRowDecodable {
+        let type: String
+        let trigrams: Int?
+        init(row: PGRow) throws(PGError) { (type, trigrams) = try row.decode() }
+        var asTuple: (String, Int?) { (type, trigrams) }
+    }
+
+    private func durability() async throws -> Finding {
+        let off = try await server.run(
+            SQL(
+                """
+                select coalesce(string_agg(name, ', ' order by name), '')
+                from pg_settings
+                where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
+                """
+            ).value(String.self))
+        return off.isEmpty
+            ? .good("what is committed outlives a power cut")
+            : .bad("a power cut can lose what was committed", remedy: "turn on \(off)")
+    }
+
+    /// Recorded times come from the database's clock, expiry is judged by the server's: a second apart is a second of doubt for every window.
+    private func clock() async throws -> Finding {
+        let before = Date()
+        let theirs = try await database.run(SQL("select (extract(epoch from clock_timestamp()) * 1000)::bigint").value(Int64.self))
+        let after = Date()
+        let ours = (before.timeIntervalSince1970 + after.timeIntervalSince1970) / 2 * 1000
+        // What the round trip took is not known to be a difference.
+        let doubt = after.timeIntervalSince(before) / 2 * 1000
+        let difference = max(0, abs(Double(theirs) - ours) - doubt)
+        return difference < 1000
+            ? .good("the clocks agree within \(Int(difference.rounded(.up))) ms")
+            : .bad("the clocks differ by \(Int(difference)) ms", remedy: "synchronise this machine and the database's, by NTP for instance")
+    }
 }

@@ -97,6 +97,7 @@ extension Problem {
         case .bodyBroken: self.init(status: .badRequest, detail: "The body ended before its time.")
         case .idempotencyKeyReused:
             self.init(status: .conflict, detail: "This Idempotency-Key came before with another request.")
+        case .stateForbids(let detail): self.init(status: .conflict, detail: detail)
         case .notReady(let why): self.init(unavailable: why)
         }
     }

@@ -16,6 +16,8 @@ enum RequestError: Error, Sendable, Equatable {
     case bodyBroken
     /// The Idempotency-Key was sent before, with another request.
     case idempotencyKeyReused
+    /// What is asked for does not go with the state that the thing is in; says which.
+    case stateForbids(String)
     /// The server is not ready; says why.
     case notReady(String)
 }

@@ -9,6 +9,7 @@ struct RouteTable: Sendable {
         routes =
             ServiceRoutes(services: services).routes
             + catalogRoutes(services)
+            + billingRoutes(services)
     }
 
     /// The router that answers these routes and nothing else.

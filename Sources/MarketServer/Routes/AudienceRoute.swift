@@ -1,0 +1,82 @@
+import Billing
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import PGClient
+import ProductCatalog
+
+/// `GET /v1/resources/{resourceId}/audience`: who a message about the resource may reach, streamed, or how many.
+struct AudienceRoute: Sendable {
+    let database: PGClient
+    let resources: ResourceDirectory
+
+    func audience(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let publisher = try context.requirePublisher()
+        let resource: Resource.ID = try context.id("resourceId")
+        let query = QueryParameters(request)
+        let modeText = try query.text("mode") ?? Audience.Mode.paid.rawValue
+        guard let mode = Audience.Mode(rawValue: modeText) else { throw RequestError.malformedParameter("mode", "paid, unpaid or all") }
+        let count = try query.text("count")
+        guard count == nil || count == "only" else { throw RequestError.malformedParameter("count", "only, or left out") }
+        let audience = Audience(of: resource, mode: mode, at: try query.instant("at"), knownAt: try query.instant("knownAt"))
+        try await resources.requireAccess(to: resource, for: context.principal)
+        if count != nil {
+            let (instant, number) = try await audience.count(in: database)
+            return .json(bytes: Array("{\"count\":\(number),\"at\":\(instant.milliseconds)}".utf8), status: .ok)
+        }
+        let format = Format(accept: request.headers[.accept])
+        let database = database
+        let logger = context.logger
+        return Response(
+            status: .ok, headers: [.contentType: format.mediaType],
+            body: ResponseBody { writer in
+                do {
+                    try await Self.write(audience, as: format, from: database, to: &writer)
+                } catch {
+                    logger.warning("an audience broke off", metadata: ["publisher": "\(publisher)", "error": "\(error)"])
+                    throw error
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    private static func write(
+        _ audience: Audience, as format: Format, from database: PGClient, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        if format == .csv { try await writer.write(ByteBuffer(string: "uid,payEndTime\n")) }
+        try await audience.stream(from: database) { _, batches in
+            for try await batch in batches where !batch.isEmpty {
+                var buffer = ByteBuffer()
+                buffer.reserveCapacity(batch.count * (format == .csv ? 40 : 64))
+                for member in batch { format.write(member, to: &buffer) }
+                try await writer.write(buffer)
+            }
+        }
+    }
+
+    private enum Format {
+        case ndjson
+        case csv
+
+        /// CSV where it is asked for by name and no less than NDJSON; else NDJSON.
+        init(accept: String?) {
+            let asked = (accept ?? "").split(separator: ",").map { $0.split(separator: ";").map { $0.filter { $0 != " " }.lowercased() } }
+            func weight(_ type: String) -> Double {
+                guard let parts = asked.first(where: { $0.first == type }) else { return 0 }
+                return parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            }
+            self = weight("text/csv") > weight("application/x-ndjson") ? .csv : .ndjson
+        }
+
+        var mediaType: String { self == .csv ? "text/csv" : "application/x-ndjson" }
+
+        /// A uid has no character that either format would have to escape.
+        func write(_ member: Audience.Member, to buffer: inout ByteBuffer) {
+            switch self {
+            case .csv: buffer.writeString("\(member.uid.text),\(member.payEndTime.milliseconds)\n")
+            case .ndjson: buffer.writeString("{\"uid\":\"\(member.uid.text)\",\"payEndTime\":\(member.payEndTime.milliseconds)}\n")
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Billing
+import Hummingbird
+import ProductCatalog
+
+/// The routes of payments, entitlements, audiences and the quarantine.
+func billingRoutes(_ services: AppServices) -> [Route] {
+    let inbound = InboundRoute(recorder: services.recorder, mailroom: services.mailroom)
+    let payments = PaymentEventRoutes(database: services.database, recorder: services.recorder, mailroom: services.mailroom)
+    let entitlements = EntitlementRoutes(database: services.database, entitlements: services.entitlements, resources: services.resources)
+    let audience = AudienceRoute(database: services.database, resources: services.resources)
+    let quarantine = QuarantineRoutes(database: services.database, desk: services.quarantine)
+    let platform = PlatformRoutes(database: services.database, entitlements: services.entitlements)
+    return [
+        // The key in the path is the secret.
+        Route(.post, "/v1/inbound/{inboundKey}", .anyone, inbound.receive),
+        Route(.post, "/v1/payment-events", .publisher(.write), payments.backfill),
+        Route(.get, "/v1/events", .publisher(.read), payments.events),
+        Route(.get, "/v1/entitlements", .publisher(.read).orApp, entitlements.check),
+        Route(.post, "/v1/entitlements/checks", .publisher(.read).orApp, entitlements.checks),
+        Route(.get, "/v1/entitlements/explain", .publisher(.read), entitlements.explain),
+        Route(.get, "/v1/resources/{resourceId}/audience", .publisher(.read), audience.audience),
+        Route(.get, "/v1/quarantine", .publisher(.read), quarantine.list),
+        Route(.get, "/v1/quarantine/{quarantineId}", .publisher(.read), quarantine.get),
+        Route(.post, "/v1/quarantine/{quarantineId}/replay", .publisher(.write), quarantine.replay),
+        Route(.post, "/v1/quarantine/{quarantineId}/dismissal", .publisher(.write), quarantine.dismiss),
+        Route(.get, "/api/product/query-pay-end-time", .anyone, platform.queryPayEndTime),
+    ]
+}

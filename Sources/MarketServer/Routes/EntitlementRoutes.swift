@@ -1,0 +1,158 @@
+import Billing
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PGClient
+import ProductCatalog
+
+/// Who is entitled, and why.
+struct EntitlementRoutes: Sendable {
+    let database: PGClient
+    let entitlements: Entitlements
+    let resources: ResourceDirectory
+
+    /// Uids of one call.
+    static let maxUIDs = 5_000
+
+    /// `GET /v1/entitlements`
+    func check(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let query = QueryParameters(request)
+        let question = try Question(query)
+        try await resources.requireAccess(to: question.resource, for: context.principal)
+        let answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
+        return .json(
+            bytes: Array(
+                """
+                {"uid":"\(answer.uid)","resourceId":\(answer.resourceID),"at":\(answer.at.milliseconds),"entitled":\(answer.entitled),\
+                "payEndTime":\(answer.payEndTime.milliseconds)\(question.knownAt.map { ",\"knownAt\":\($0.milliseconds)" } ?? "")}
+                """.utf8), status: .ok)
+    }
+
+    /// `POST /v1/entitlements/checks`
+    func checks(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let body = try await JSONBody.read(from: request)
+        var fields = body.fields
+        let resourceNumber = fields.integer("resourceId")
+        let texts = fields.strings("uids")
+        let (at, knownAt) = (fields.optionalInteger("at"), fields.optionalInteger("knownAt"))
+        try fields.finish()
+        var check = FieldCheck()
+        check.require((1...Self.maxUIDs).contains(texts.count), "/uids", "1 to \(Self.maxUIDs) uids")
+        check.require((resourceNumber ?? 0) >= 1, "/resourceId", "1 to 9007199254740991")
+        for (name, value) in [("/at", at), ("/knownAt", knownAt)] { check.require((value ?? 0) >= 0, name, "0 to 9007199254740991") }
+        var uids: [UID] = []
+        for (index, text) in texts.enumerated() {
+            if let uid = UID(text) { uids.append(uid) } else { check.fail("/uids/\(index)", Question.uidRule) }
+        }
+        try check.finish()
+        let resource = Resource.ID(rawValue: resourceNumber ?? 0)
+        try await resources.requireAccess(to: resource, for: context.principal)
+        let known = knownAt.map(Instant.init(milliseconds:))
+        let (instant, all) = try await entitlements.of(uids, on: resource, at: at.map(Instant.init(milliseconds:)), knownAt: known)
+        var text = "{\"resourceId\":\(resource),\"at\":\(instant.milliseconds),\"knownAt\":\(known.map { "\($0.milliseconds)" } ?? "null"),\"data\":["
+        for (index, answer) in all.enumerated() {
+            if index > 0 { text += "," }
+            text += "{\"uid\":\"\(answer.uid)\",\"entitled\":\(answer.entitled),\"payEndTime\":\(answer.payEndTime.milliseconds)}"
+        }
+        return .json(bytes: Array((text + "]}").utf8), status: .ok)
+    }
+
+    /// `GET /v1/entitlements/explain`
+    func explain(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let question = try Question(QueryParameters(request))
+        try await resources.requireAccess(to: question.resource, for: context.principal)
+        let (instant, explanation) = try await entitlements.explain(
+            question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
+        return try .json(ExplanationAnswer(question, instant, explanation))
+    }
+}
+
+/// The query of a question about one subscriber.
+private struct Question {
+    let resource: Resource.ID
+    let uid: UID
+    let at: Instant?
+    let knownAt: Instant?
+
+    static let uidRule = "1 to 64 of 0-9 A-Z a-z _ - . @ | * :"
+
+    init(_ query: QueryParameters) throws(RequestError) {
+        resource = try query.required("resourceId", try query.id("resourceId"))
+        guard let uid = UID(try query.required("uid", try query.text("uid"))) else { throw .malformedParameter("uid", Self.uidRule) }
+        self.uid = uid
+        at = try query.instant("at")
+        knownAt = try query.instant("knownAt")
+    }
+}
+
+private struct ExplanationAnswer: Encodable {
+    struct Grant: Encodable {
+        let tradeNo: String
+        let productId: Int64
+        let addTime: Int64
+        let left: Int64
+    }
+    struct Run: Encodable {
+        let start: Int64
+        let end: Int64
+        let grants: [Grant]
+    }
+    struct Event: Encodable {
+        let tradeNo: String
+        @Nullable var payTradeNo: String?
+        let type: Int16
+        let productId: Int64
+        let amount: Int64
+        let addTime: Int64
+        let createTime: Int64
+        let recordedAt: Int64
+        let payEndTimeAfter: Int64
+        let note: String
+    }
+
+    let uid: String
+    let resourceId: Int64
+    let at: Int64
+    let knownAt: Int64?
+    let entitled: Bool
+    let payEndTime: Int64
+    let runs: [Run]
+    let events: [Event]
+
+    init(_ question: Question, _ instant: Instant, _ explanation: Explanation) {
+        uid = question.uid.text
+        resourceId = question.resource.rawValue
+        at = instant.milliseconds
+        knownAt = question.knownAt?.milliseconds
+        entitled = explanation.window.entitled(at: instant)
+        payEndTime = explanation.window.payEndTime.milliseconds
+        runs = explanation.window.runs.map { run in
+            Run(
+                start: run.start.milliseconds, end: min(run.end, .last).milliseconds,
+                grants: run.grants.map {
+                    Grant(
+                        tradeNo: $0.tradeNumber.text, productId: $0.productID.rawValue, addTime: $0.addTime.milliseconds,
+                        left: $0.left.milliseconds)
+                })
+        }
+        events = explanation.steps.map { step in
+            Event(
+                tradeNo: step.event.tradeNumber.text, payTradeNo: step.event.payTradeNumber?.text, type: step.event.kind.rawValue,
+                productId: step.event.productID.rawValue, amount: step.event.amount.fen, addTime: step.event.addTime.milliseconds,
+                createTime: step.event.createTime.milliseconds, recordedAt: step.recordedAt.milliseconds,
+                payEndTimeAfter: step.payEndTimeAfter.milliseconds, note: step.note)
+        }
+    }
+}
+
+extension JSONFields {
+    /// An array of strings; what is none is reported under its index.
+    mutating func strings(_ name: String) -> [String] {
+        guard let values = array(name) else { return [] }
+        return values.enumerated().compactMap { index, value in
+            if case .string(let text) = value { return text }
+            fail("\(name)/\(index)", "a string is due, this is \(value.kind)")
+            return nil
+        }
+    }
+}

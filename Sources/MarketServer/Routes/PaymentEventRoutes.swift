@@ -1,0 +1,120 @@
+import Billing
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import PGClient
+import ProductCatalog
+
+/// Payment events of a publisher: the backfill in, the feed out.
+struct PaymentEventRoutes: Sendable {
+    let database: PGClient
+    let recorder: EventRecorder
+    let mailroom: Mailroom
+
+    /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.
+    func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let publisher = try context.requirePublisher()
+        try request.requireMediaType("application/x-ndjson")
+        let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill)
+        let body = request.body
+        let logger = context.logger
+        return Response(
+            status: .ok, headers: [.contentType: "application/x-ndjson"],
+            body: ResponseBody { writer in
+                do {
+                    try await backfill.run(BodyChunks(body: body), format: .ndjson) { answers in
+                        var text = ""
+                        for answer in answers { text += Self.line(answer) }
+                        try await writer.write(ByteBuffer(string: text))
+                    }
+                } catch {
+                    // The status is long sent: breaking the connection off is what tells the sender that lines without an answer are not recorded.
+                    logger.warning("a backfill broke off", metadata: ["error": "\(error)"])
+                    throw error
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    private static func line(_ answer: Backfill.Answer) -> String {
+        let trade = answer.tradeNumber.map { ",\"tradeNo\":\(JSONText.string($0))" } ?? ""
+        switch answer.outcome {
+        case .recorded: return "{\"line\":\(answer.line),\"status\":\"recorded\"\(trade)}\n"
+        case .duplicate: return "{\"line\":\(answer.line),\"status\":\"duplicate\"\(trade)}\n"
+        case .quarantined(.conflict, _, let id): return "{\"line\":\(answer.line),\"status\":\"conflict\"\(trade),\"quarantineId\":\(id)}\n"
+        case .quarantined(_, let detail, let id):
+            return "{\"line\":\(answer.line),\"status\":\"invalid\",\"reason\":\(JSONText.string(detail))\(trade),\"quarantineId\":\(id)}\n"
+        }
+    }
+
+    /// `GET /v1/events`
+    func events(_ request: Request, _ context: MarketContext) async throws -> Response {
+        let publisher = try context.requirePublisher()
+        let query = QueryParameters(request)
+        let limit = Int(try query.integer("limit", in: 1...1_000) ?? 100)
+        var position: EventPosition?
+        if let cursor = try query.text("after") {
+            guard let read = EventPosition(cursor: cursor) else { throw RequestError.malformedParameter("after", "not a cursor of this feed") }
+            position = read
+        }
+        let events = try await database.run(EventFeed.page(of: publisher, after: position, limit: limit + 1), of: publisher)
+        let shown = events.prefix(limit)
+        return try .json(
+            EventPage(data: shown.map(EventItem.init), nextCursor: events.count > limit ? shown.last?.position.cursor : nil))
+    }
+}
+
+private struct EventPage: Encodable {
+    let data: [EventItem]
+    @Nullable var nextCursor: String?
+}
+
+private struct EventItem: Encodable, Sendable {
+    let cursor: String
+    let tradeNo: String
+    @Nullable var payTradeNo: String?
+    let type: Int16
+    let uid: String
+    let productId: Int64
+    let appId: Int64
+    let amount: Int64
+    let addTime: Int64
+    let commissionBps: Int
+    let createTime: Int64
+    let recordedAt: Int64
+    let source: String
+
+    init(_ recorded: RecordedEvent) {
+        cursor = recorded.position.cursor
+        tradeNo = recorded.event.tradeNumber.text
+        payTradeNo = recorded.event.payTradeNumber?.text
+        type = recorded.event.kind.rawValue
+        uid = recorded.event.uid.text
+        productId = recorded.event.productID.rawValue
+        appId = recorded.appID.rawValue
+        amount = recorded.event.amount.fen
+        addTime = recorded.event.addTime.milliseconds
+        commissionBps = recorded.commissionBps
+        createTime = recorded.event.createTime.milliseconds
+        recordedAt = recorded.recordedAt.milliseconds
+        source = recorded.source.name
+    }
+}
+
+/// A request's body as chunks of bytes.
+private struct BodyChunks: AsyncSequence {
+    let body: RequestBody
+
+    struct Iterator: AsyncIteratorProtocol {
+        var buffers: RequestBody.AsyncIterator
+
+        mutating func next() async throws -> ByteBufferView? {
+            try await buffers.next()?.readableBytesView
+        }
+    }
+
+    func makeAsyncIterator() -> Iterator {
+        Iterator(buffers: body.makeAsyncIterator())
+    }
+}
