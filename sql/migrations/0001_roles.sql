@@ -26,6 +26,15 @@ create extension if not exists pg_trgm;
 
 revoke all on schema public from public;
 grant usage on schema public to market_server, market_tenant;
+-- So that a server can tell whether the schema is the one that it was built for. The migrator has made the table; another way of applying these
+-- files may not have.
+do $$
+begin
+    if to_regclass('public.schema_migration') is not null then
+        grant select on public.schema_migration to market_server;
+    end if;
+end
+$$;
 
 -- The publisher whose rows market_tenant may see; null outside a request, which shows nothing.
 create function current_publisher() returns bigint
