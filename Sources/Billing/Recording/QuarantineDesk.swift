@@ -43,21 +43,39 @@ public final class QuarantineDesk: Service {
 
     /// Applies what waited for a product that is known now.
     ///
-    /// - Parameter publisher: nil for all.
+    /// - Parameters:
+    ///   - publisher: nil for all.
+    ///   - most: messages looked at.
     /// - Returns: the number applied.
     @discardableResult
-    public func applyWaiting(of publisher: Publisher.ID?) async throws -> Int {
+    public func applyWaiting(of publisher: Publisher.ID?, most: Int = .max) async throws -> Int {
         var applied = 0
+        var looked = 0
         var after: QuarantinedMessage.ID?
         while true {
+            guard looked < most else { return applied }
             let messages = try await database.run(QuarantinedMessage.waiting(of: publisher, after: after, limit: Self.chunk))
             guard let last = messages.last else { return applied }
             after = last.id
+            looked += messages.count
             let readable = messages.compactMap { message in Submission(message).map { (message, $0) } }
             let outcomes = try await recorder.record(readable.map(\.1))
             for ((message, _), outcome) in zip(readable, outcomes) where try await settle(message, outcome) { applied += 1 }
         }
     }
+
+    /// To be called when a publisher's products or apps have changed: applies what waited for that, up to a point, before the caller goes on. The rest,
+    /// and all of it when the database fails, is left to the next round.
+    public func productsChanged(of publisher: Publisher.ID) async {
+        do {
+            try await applyWaiting(of: publisher, most: Self.mostAtOnce)
+        } catch {
+            logger.warning("cannot apply what waits for a product yet", metadata: ["publisher": "\(publisher)", "error": "\(error)"])
+        }
+    }
+
+    /// Messages that one who makes a product waits for: a second's work.
+    private static let mostAtOnce = 5_000
 
     /// Tries an open message again.
     ///

@@ -38,8 +38,8 @@ struct DemoCommand: AsyncParsableCommand {
             print(
                 """
                 {"publisherId":\(market.publisher.id),"apiKey":"\(market.apiKey.secret)","appId":\(market.app.id),"topicId":\(market.topic.id),\
-                "productIds":[\(market.products.map(\.description).joined(separator: ","))],"appToken":"\(market.secrets.appToken.secret)",\
-                "inboundUrl":"\(publicURL)/v1/inbound/\(market.secrets.inboundKey.secret)"}
+                "productIds":[\(market.products.map(\.description).joined(separator: ","))],"appToken":"\(market.appToken.secret)",\
+                "inboundUrl":"\(publicURL)/v1/inbound/\(market.inboundKey.secret)"}
                 """)
         }
     }

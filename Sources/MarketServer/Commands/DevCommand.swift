@@ -27,27 +27,28 @@ struct DevCommand: AsyncParsableCommand {
     func run() async throws {
         var logger = Logger(label: "market.dev", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .notice
-        let home = URL(filePath: folder, directoryHint: .isDirectory, relativeTo: URL(filePath: FileManager.default.currentDirectoryPath)).absoluteURL
-        say("starting PostgreSQL in \(home.path) …")
+        let here = URL(filePath: FileManager.default.currentDirectoryPath, directoryHint: .isDirectory)
+        let home = URL(filePath: folder, directoryHint: .isDirectory, relativeTo: here).standardizedFileURL
+        Self.say("starting PostgreSQL in \(home.path) …")
         let cluster = try PrivateCluster.start(folder: home, settings: ["shared_buffers": "128MB"], logger: logger)
         defer {
-            say("stopping PostgreSQL …")
+            Self.say("stopping PostgreSQL …")
             cluster.stop()
         }
         let owner = cluster.socketURL(database: "market")
         try await makeDatabase(cluster, logger: logger)
         let applied = try await Migrator(Schema.migrations).migrate(.init(url: owner), logger: logger)
-        if !applied.isEmpty { say("applied migrations \(applied.map(String.init).joined(separator: ", "))") }
-        let market = try await seed(owner, logger: logger)
-        say("serving; the log is in \(home.appending(path: "server.log").path)")
-        print(Self.welcome(market, port: port, databaseURL: cluster.url(database: "market")))
+        if !applied.isEmpty { Self.say("applied migrations \(applied.map(String.init).joined(separator: ", "))") }
+        let market = try await open(owner, logger: logger)
+        // Not print, which keeps what it is given while standard output is no terminal.
+        FileHandle.standardOutput.write(Data(Self.welcome(market, port: port, databaseURL: cluster.url(database: "market")).utf8))
         try await Serving.serve(
             ServerSettings(
                 databaseURL: owner, port: port, publicURL: "http://127.0.0.1:\(port)", operatorToken: Self.operatorToken),
             logger: logger)
     }
 
-    private func say(_ text: String) {
+    private static func say(_ text: String) {
         FileHandle.standardError.write(Data("market dev: \(text)\n".utf8))
     }
 
@@ -63,17 +64,19 @@ struct DevCommand: AsyncParsableCommand {
         }
     }
 
-    /// A new demo market in each run: its secrets are shown once, so an old one could not be tried any more.
-    private func seed(_ url: String, logger: Logger) async throws -> DemoMarket {
+    /// The demo market: made and filled in the first run, opened with new secrets in later ones.
+    private func open(_ url: String, logger: Logger) async throws -> DemoMarket {
         var configuration = PGClient.Configuration(url: url)
         configuration.settings = ["role": "market_server"]
         let client = PGClient(configuration, logger: logger)
         let recorder = EventRecorder(client, logger: logger)
-        let (events, seed) = (events, UInt64.random(in: 1...1_000_000))
-        say("seeding a demo market with \(events) payment events …")
+        let events = events
         return try await withRunning([client, recorder], logger: logger) {
-            let market = try await DemoMarket.make(in: Catalog(database: client))
-            try await market.record(events: events, seed: seed, with: recorder, on: client)
+            let catalog = Catalog(database: client)
+            if let market = try await DemoMarket.reopen(in: catalog) { return market }
+            Self.say("seeding a demo market with \(events) payment events …")
+            let market = try await DemoMarket.make(in: catalog)
+            try await market.record(events: events, seed: 1, with: recorder, on: client)
             return market
         }
     }
@@ -89,7 +92,7 @@ struct DevCommand: AsyncParsableCommand {
             curl -s '\(base)/v1/market/products?search=tides'
 
             # the hosted platform's callback, as its documentation has it; a second time it is a duplicate
-            curl -s '\(base)/v1/inbound/\(market.secrets.inboundKey.secret)' -d '{"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":12,"tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}'
+            curl -s '\(base)/v1/inbound/\(market.inboundKey.secret)' -d '{"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":12,"tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}'
 
             # was he entitled at that moment, and why
             curl -s -H 'Authorization: Bearer \(key)' '\(base)/v1/entitlements?resourceId=\(market.topic.id)&uid=UID_xxxxxxx&at=1664118481675'

@@ -8,17 +8,19 @@ struct DemoMarket: Sendable {
     let publisher: Publisher
     let apiKey: AccessToken
     let app: App
-    let secrets: App.Secrets
+    let appToken: AccessToken
+    let inboundKey: AccessToken
     let topic: Topic
     let products: [MessageProduct.ID]
 
     /// The app's number on the hosted platform, as in the platform's own documentation, so that its sample callback can be posted as it stands.
     static let externalAppID: Int64 = 30_630
     static let externalProductID: Int64 = 12
+    private static let email = "tides@example.com"
 
     /// What the products cost, as the generator of histories has it.
     static func make(in catalog: Catalog) async throws -> DemoMarket {
-        let (publisher, key) = try await catalog.createPublisher(Publisher.Draft(name: "Tides", email: "tides@example.com"))
+        let (publisher, key) = try await catalog.createPublisher(Publisher.Draft(name: "Tides", email: email))
         let (app, secrets) = try await catalog.createApp(
             App.Draft(name: "潮汐表 Tide tables", description: "High and low water, every morning", externalID: externalAppID).validated(), of: publisher.id)
         let topic = try await catalog.createTopic(Topic.Draft(name: "大潮 Spring tides", description: nil), in: app.id, of: publisher.id)
@@ -38,7 +40,21 @@ struct DemoMarket: Sendable {
             _ = try await catalog.review(product.id, .approve(commissionBps: 1_000, reason: nil), actor: "demo")
             products.append(product.id)
         }
-        return DemoMarket(publisher: publisher, apiKey: key, app: app, secrets: secrets, topic: topic, products: products)
+        return DemoMarket(publisher: publisher, apiKey: key, app: app, appToken: secrets.appToken, inboundKey: secrets.inboundKey, topic: topic, products: products)
+    }
+
+    /// The demo market that is there already, with new secrets: the old ones were shown once. Nil when there is none.
+    static func reopen(in catalog: Catalog) async throws -> DemoMarket? {
+        guard let publisher = try await catalog.publishers(below: nil, limit: 200).last(where: { $0.email == email }),
+            let app = try await catalog.apps(of: publisher.id, below: nil, limit: 1).first,
+            let topic = try await catalog.topics(of: app.id, of: publisher.id, below: nil, limit: 1).first
+        else { return nil }
+        let products = try await catalog.products(of: publisher.id, in: nil, below: nil, limit: 2)
+        guard products.count == 2 else { return nil }
+        let (_, key) = try await catalog.createKey(PublisherKey.Draft(name: "market dev", scopes: [.read, .write]), of: publisher.id)
+        return DemoMarket(
+            publisher: publisher, apiKey: key, app: app, appToken: try await catalog.rotateAppToken(of: app.id, of: publisher.id),
+            inboundKey: try await catalog.rotateInboundKey(of: app.id, of: publisher.id), topic: topic, products: products.map(\.id).sorted())
     }
 
     /// What a history of this market is made of, by the platform's numbers.

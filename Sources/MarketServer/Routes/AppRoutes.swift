@@ -45,7 +45,9 @@ struct AppRoutes: Sendable {
     @Sendable private func update(_ request: Request, _ context: MarketContext) async throws -> Response {
         let (publisher, id): (Publisher.ID, App.ID) = (try context.requirePublisher(), try context.id("appId"))
         let fields = try AppFields(try await JSONBody.read(from: request), nameRequired: false)
-        return try .json(AppBody(try await catalog.updateApp(id, of: publisher) { fields.applied(to: $0) }))
+        let app = try await catalog.updateApp(id, of: publisher) { fields.applied(to: $0) }
+        await services.quarantine.productsChanged(of: publisher)
+        return try .json(AppBody(app))
     }
 
     @Sendable private func rotateToken(_ request: Request, _ context: MarketContext) async throws -> Response {

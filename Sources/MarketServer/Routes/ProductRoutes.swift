@@ -23,9 +23,11 @@ struct ProductRoutes: Sendable {
         let publisher = try context.requirePublisher()
         let body = try await JSONBody.read(from: request)
         let draft = try MessageProduct.Draft(body)
-        return try await services.idempotency.answer(request, context, body) { transaction in
+        let answer = try await services.idempotency.answer(request, context, body) { transaction in
             ProductBody(try await catalog.createProduct(draft, of: publisher, in: transaction), for: context)
         }
+        await services.quarantine.productsChanged(of: publisher)
+        return answer
     }
 
     @Sendable private func list(_ request: Request, _ context: MarketContext) async throws -> Response {
