@@ -119,9 +119,14 @@ extension PGConnection {
         try send(statement, plan)
         try flush()
         var last: PGResult?
-        while let result = try nextResult() {
-            // Of several results the first error counts; there is one result but in COPY, which has a door of its own.
-            if last?.error() == nil { last = result }
+        do throws(PGError) {
+            while let result = try nextResult() {
+                // Of several results the first error counts.
+                if last?.error() == nil { last = result }
+            }
+        } catch {
+            // A server that ends the session says why before it closes; that tells more than the end itself.
+            guard last?.error()?.endsSession == true else { throw error }
         }
         guard let last else { throw failure("no result came", outcome: .unknown) }
         return last
