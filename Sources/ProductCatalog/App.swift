@@ -65,12 +65,13 @@ public struct App: Sendable {
 
 extension FieldCheck {
     mutating func callbackURL(_ value: String, _ pointer: String) {
-        text(value, pointer, length: 8...1000)
         let scalars = value.unicodeScalars
-        require(
+        let address =
             value.wholeMatch(of: /https?:\/\/([0-9A-Za-z][0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([\/?].*)?/) != nil
-                && !scalars.contains(" ") && URL(string: value) != nil,
-            pointer, "an http or https address, its host in ASCII and no user name in it")
+            && (8...1000).contains(scalars.count) && !scalars.contains { $0 == " " || $0.properties.generalCategory == .control }
+        require(
+            address && URL(string: value) != nil, pointer,
+            "an http or https address of at most 1000 characters, its host in ASCII and no user name in it")
     }
 
     mutating func externalID(_ value: Int64, _ pointer: String) {

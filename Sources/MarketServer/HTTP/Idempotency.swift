@@ -52,7 +52,7 @@ private struct Attempt: Sendable {
         guard let bearer = context.bearer, let caller = context.principal else { throw RequestError.tokenMissing }
         principal = caller.kind + (caller.id.map { " \($0)" } ?? "")
         // A key belongs to the caller's token and to the operation, so two programs of one publisher do not meet.
-        key = Self.digest([bearer, "\(request.method) \(context.endpointPath ?? "")", text].map { Array($0.utf8) })
+        key = Self.digest([bearer, "\(request.method) \(context.route ?? "")", text].map { Array($0.utf8) })
         self.request = Self.digest([Array("\(request.method) \(request.uri.path)".utf8), body.bytes])
         sealing = SealedAnswer(bearer: bearer, idempotencyKey: text)
     }

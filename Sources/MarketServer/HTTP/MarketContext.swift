@@ -21,6 +21,9 @@ struct MarketContext: RequestContext {
     static let maxBody = 1 << 20
     var maxUploadSize: Int { Self.maxBody }
 
+    /// The template of the route that answers; nil when there is none. (The router sets a word of its own then.)
+    var route: String? { endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil } }
+
     /// The publisher that the caller acts for: his own, or that of the app.
     var publisher: Publisher.ID? {
         switch principal {

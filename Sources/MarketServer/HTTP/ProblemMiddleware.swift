@@ -14,11 +14,11 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch {
-            let problem = context.endpointPath == nil ? unrouted(request) : Problem(error)
-            if problem.isDefect {
-                context.logger.error("a request failed", metadata: ["error": "\(error)", "route": "\(context.endpointPath ?? "none")"])
-            } else if problem.isUnavailable {
-                context.logger.warning("a request could not be served", metadata: ["error": "\(error)", "route": "\(context.endpointPath ?? "none")"])
+            let problem = context.route == nil ? unrouted(request) : Problem(error)
+            if problem.isDefect || problem.isUnavailable {
+                context.logger.log(
+                    level: problem.isDefect ? .error : .warning, problem.isDefect ? "a request failed" : "a request could not be served",
+                    metadata: ["error": "\(error)", "route": "\(context.route ?? "none")"])
             }
             return problem.response(instance: Self.instance(request))
         }

@@ -62,7 +62,7 @@ struct RequestLog: RouterMiddleware {
 
         func write(bytes: Int, brokenOff: Bool = false) {
             let duration = ContinuousClock.now - start
-            let route = context.endpointPath ?? "none"
+            let route = context.route ?? "none"
             let method = Self.known.contains(method) ? method.rawValue : "other"
             metrics.requests.record(duration, method: method, route: route, status: status.code)
             let milliseconds = Double(duration.components.seconds) * 1000 + Double(duration.components.attoseconds) / 1e15
