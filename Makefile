@@ -1,0 +1,74 @@
+# The verbs of the project. `make` alone lists them.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+SWIFT_FORMAT_PATHS = Package.swift Sources Tests $(wildcard Benchmarks)
+# How long `make contract` makes up requests, in seconds.
+SECONDS ?= 150
+# For the program, in `make dev ARGS="--port 9000"`.
+ARGS ?=
+
+.PHONY: help
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: setup ## Serve a demo market with a PostgreSQL of its own; Ctrl-C stops both
+	swift build --product market
+	exec .build/debug/market dev $(ARGS)
+
+.PHONY: test
+test: setup lint ## Everything that must pass before a commit is shared, but `contract`
+	$(MAKE) openapi
+	swift build --build-tests
+	swift test --skip-build
+	$(MAKE) test-tsan
+
+.PHONY: setup
+setup: ## Install what is missing (Debian, Ubuntu)
+	@scripts/setup
+
+.PHONY: build
+build: ## Build everything, tests too; a warning is an error
+	swift build --build-tests
+
+.PHONY: format
+format: ## Format the sources in place
+	swift format --in-place --recursive $(SWIFT_FORMAT_PATHS)
+
+.PHONY: lint
+lint: ## Say where the sources are not as `make format` would have them
+	swift format lint --strict --recursive $(SWIFT_FORMAT_PATHS)
+
+.PHONY: test-fast
+test-fast: ## The tests alone: make test-fast ARGS="--filter PaidWindow"
+	swift test $(ARGS)
+
+.PHONY: test-tsan
+test-tsan: ## The database client's tests under the thread sanitizer
+	scripts/test-tsan $(ARGS)
+
+.PHONY: openapi
+openapi: ## Check that openapi.yaml is an OpenAPI document
+	@scripts/setup --contract
+	scripts/contract-python -m openapi_spec_validator openapi.yaml
+
+.PHONY: contract
+contract: ## Hold a running server to openapi.yaml with generated requests
+	@scripts/setup --contract
+	swift build --product market
+	scripts/with-market sh -c 'scripts/contract --seconds $(SECONDS) \
+		"$$MARKET_URL" "$$MARKET_OPERATOR_TOKEN" "$$MARKET_PUBLISHER_KEY" "$$MARKET_APP_TOKEN" "$$MARKET_INBOUND_KEY"'
+
+.PHONY: schema
+schema: setup ## Write sql/schema.sql anew after a migration was added
+	swift build --product market
+	scripts/schema
+
+.PHONY: release
+release: setup ## Build the program for production: .build/release/market
+	swift build --configuration release --product market
+
+.PHONY: clean
+clean: ## Remove what builds made; the data of `make dev` (.market) stays
+	rm -rf .build .build-tsan .venv-contract
