@@ -66,7 +66,7 @@ extension PGConnection {
     /// The next result, nil at the end of a statement's results.
     ///
     /// - Throws: `PGError` of kind connection too when the server stays silent for longer than it may; every sign of life starts that time anew.
-    func nextResult() throws(PGError) -> PGResult? {
+    func nextResult(startingCopy: Bool = false) throws(PGError) -> PGResult? {
         while PQisBusy(handle) == 1 {
             try wait(.reading, until: deadlineOfAnswer, cancellable: heedsCancellation)
             guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
@@ -77,7 +77,7 @@ extension PGConnection {
             return nil
         }
         let result = PGResult(pointer)
-        if result.isCopy {
+        if result.isCopy, !startingCopy {
             // The answer would never end: libpq waits for data that nobody sends or reads.
             abort()
             throw PGError(.decoding, "COPY cannot run as a query", outcome: .unknown)

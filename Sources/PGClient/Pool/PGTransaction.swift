@@ -37,6 +37,11 @@ public struct PGTransaction: PGSession {
         }
     }
 
+    /// Sends BEGIN by itself, where what comes next cannot carry it along.
+    func open() async throws(PGError) {
+        if !state.begun { _ = try await execute([Statement(command: "select")]) }
+    }
+
     /// Runs the body under a savepoint: what it throws undoes what it did, and the transaction goes on.
     public func savepoint<R>(_ body: (PGTransaction) async throws -> R) async throws -> R {
         let name = state.nextName()
