@@ -9,7 +9,8 @@ extension Catalog {
     }
 
     /// As above, in a transaction of the publisher.
-    public func createApp(_ draft: App.Draft, of publisher: Publisher.ID, in transaction: PGTransaction) async throws -> (App, App.Secrets) {
+    public func createApp(_ draft: App.Draft, of publisher: Publisher.ID, in transaction: PGTransaction) async throws -> (App, App.Secrets)
+    {
         let draft = try draft.validated()
         let secrets = App.Secrets()
         let app = try await translatingExternalID(draft.externalID) { () throws(PGError) in

@@ -30,7 +30,9 @@ extension Catalog {
         } catch {
             throw Self.translated(error, draft)
         }
-        guard let product = try await transaction.run(MessageProduct.with(id, of: publisher)) else { throw CatalogError.notFound("product") }
+        guard let product = try await transaction.run(MessageProduct.with(id, of: publisher)) else {
+            throw CatalogError.notFound("product")
+        }
         return product
     }
 

@@ -60,7 +60,9 @@ extension Listing {
     }
 
     /// Appends a move behind the last one: 1, or 0 when another move came first. The constraint refuses one that is not allowed.
-    static func append(_ last: Move, to state: State, of product: MessageProduct.ID, commissionBps: Int?, actor: String, reason: String?) -> Query<Int> {
+    static func append(_ last: Move, to state: State, of product: MessageProduct.ID, commissionBps: Int?, actor: String, reason: String?)
+        -> Query<Int>
+    {
         SQL(
             """
             insert into listing_move (product_id, move_no, from_state, to_state, commission_bps, actor, reason)

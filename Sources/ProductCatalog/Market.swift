@@ -24,7 +24,6 @@ public enum Market {
     }
 }
 
-
 extension Market {
     /// The listed products that match, newest first, below the one that the last page ended with.
     static func page(_ search: Search?, below: MessageProduct.ID?, limit: Int) -> Query<[(MessageProduct.ID, String, Instant)]> {

@@ -41,8 +41,8 @@ extension ContentHash {
     public init(of draft: MessageProduct.Draft, by publisher: Publisher.ID) throws {
         try self.init(
             CanonicalContent(
-                publisherId: publisher.rawValue, name: draft.name, summary: draft.summary, description: draft.description, contact: draft.contact,
-                resourceIds: draft.resourceIDs.map(\.rawValue),
+                publisherId: publisher.rawValue, name: draft.name, summary: draft.summary, description: draft.description,
+                contact: draft.contact, resourceIds: draft.resourceIDs.map(\.rawValue),
                 pricePlans: draft.pricePlans.map { .init(name: $0.name, amount: $0.amount.fen, addTime: $0.addTime.milliseconds) },
                 replaces: draft.replaces?.rawValue))
     }

@@ -7,7 +7,8 @@ extension MessageProduct: PGRowDecodable {
         let resources: [Int64]
         let (planIDs, planNames, planAmounts, planTimes): ([Int64], [String], [Int64], [Int64])
         (
-            id, publisherID, contentHash, name, summary, description, contact, replaces, externalID, createdAt, state, commissionBps, resources,
+            id, publisherID, contentHash, name, summary, description, contact, replaces, externalID, createdAt, state, commissionBps,
+            resources,
             planIDs, planNames, planAmounts, planTimes
         ) = try row.decode()
         guard let listing = Listing.State(rawValue: state) else { throw PGError.decoding("listing state") }

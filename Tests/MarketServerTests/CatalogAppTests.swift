@@ -29,7 +29,8 @@ struct CatalogAppTests {
         "an address for callbacks is http or https, its host in ASCII, with no user name",
         arguments: [
             ("https://example.com/cb?x=1", 201), ("http://127.0.0.1:9/", 201), ("http://[::1]:80/", 201), ("ftp://example.com/", 422),
-            ("https://", 422), ("https://user@example.com/", 422), ("https://例え.jp/", 422), ("https://example.com/a b", 422), ("example", 422),
+            ("https://", 422), ("https://user@example.com/", 422), ("https://例え.jp/", 422), ("https://example.com/a b", 422),
+            ("example", 422),
         ])
     func callbackURL(_ url: String, _ status: Int) async throws {
         try await TestServer.with { server in
@@ -69,7 +70,9 @@ struct CatalogAppTests {
             try await server.call(.post, "/v1/apps/\(app)/topics", token: other, json: #"{"name":"x"}"#, expecting: 404)
             try await server.call(.get, "/v1/apps/\(app)/topics", token: other, expecting: 404)
             #expect(try await server.call(.get, "/v1/apps", token: other, expecting: 200)["data"] == .array([]))
-            for id in ["0", "x", "-1", "+1", "9007199254740992", "1.0"] { try await server.call(.get, "/v1/apps/\(id)", token: key, expecting: 404) }
+            for id in ["0", "x", "-1", "+1", "9007199254740992", "1.0"] {
+                try await server.call(.get, "/v1/apps/\(id)", token: key, expecting: 404)
+            }
         }
     }
 
@@ -96,12 +99,15 @@ struct CatalogAppTests {
             let app = try await server.makeApp(key).id
             let path = "/v1/apps/\(app)/topics"
             var made: [Int] = []
-            for name in 1...5 { made.append(try await server.call(.post, path, token: key, json: #"{"name":"\#(name)"}"#, expecting: 201).id) }
+            for name in 1...5 {
+                made.append(try await server.call(.post, path, token: key, json: #"{"name":"\#(name)"}"#, expecting: 201).id)
+            }
             var seen: [Int] = []
             var sizes: [Int] = []
             var cursor: String? = ""
             while let current = cursor {
-                let page = try await server.call(.get, path + "?limit=2" + (current.isEmpty ? "" : "&cursor=\(current)"), token: key, expecting: 200)
+                let query = "?limit=2" + (current.isEmpty ? "" : "&cursor=\(current)")
+                let page = try await server.call(.get, path + query, token: key, expecting: 200)
                 let ids = page["data"]?.array?.compactMap { $0["id"]?.integer } ?? []
                 sizes.append(ids.count)
                 seen += ids

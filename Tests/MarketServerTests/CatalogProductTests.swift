@@ -55,7 +55,8 @@ struct CatalogProductTests {
             _ = try await review(#"{"decision":"approve","commissionBps":1}"#, 409)
             try await server.call(.put, path + "/listing", token: key, json: #"{"state":"listed"}"#, expecting: 409)
             try await server.call(.put, path + "/listing", token: key, json: #"{"state":"rejected"}"#, expecting: 422)
-            try await server.call(.post, "/v1/products/999/reviews", token: TestServer.operatorToken, json: #"{"decision":"reject"}"#, expecting: 404)
+            try await server.call(
+                .post, "/v1/products/999/reviews", token: TestServer.operatorToken, json: #"{"decision":"reject"}"#, expecting: 404)
 
             // A review does not list again what was delisted.
             let other = try await server.makeProduct(key, of: [app]).id
@@ -100,7 +101,8 @@ struct CatalogProductTests {
             try await server.approve(old)
             let new = try await server.makeProduct(key, of: [app], more: #","replaces":\#(old)"#).id
             func found(_ query: String = "") async throws -> [Int] {
-                try await server.call(.get, "/v1/market/products\(query)", expecting: 200)["data"]?.array?.compactMap { $0["id"]?.integer } ?? []
+                try await server.call(.get, "/v1/market/products\(query)", expecting: 200)["data"]?.array?.compactMap { $0["id"]?.integer }
+                    ?? []
             }
             #expect(try await found() == [old])
             try await server.approve(new)

@@ -29,7 +29,7 @@ struct CatalogPublisherTests {
 
     @Test("without an operator token in the configuration the operator's routes are closed")
     func noOperator() async throws {
-        try await TestServer.with(configure: { $0.operatorToken = nil }) { server in
+        try await TestServer.with(operatorToken: nil) { server in
             try await server.call(.get, "/v1/publishers", token: TestServer.operatorToken, expecting: 401)
         }
     }
@@ -98,7 +98,8 @@ struct CatalogPublisherTests {
             let (_, first) = try await server.makePublisher()
             try await server.call(
                 .post, "/v1/publishers/me/api-keys", token: first, json: #"{"name":"b","scopes":["read","write"]}"#, expecting: 201)
-            let ids = try await server.call(.get, "/v1/publishers/me/api-keys", token: first)["data"]?.array?.compactMap { $0["id"]?.integer } ?? []
+            let keys = try await server.call(.get, "/v1/publishers/me/api-keys", token: first)["data"]?.array ?? []
+            let ids = keys.compactMap { $0["id"]?.integer }
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for id in ids { group.addTask { try await server.call(.delete, "/v1/publishers/me/api-keys/\(id)", token: first).status } }
                 return try await group.reduce(into: []) { $0.append($1) }

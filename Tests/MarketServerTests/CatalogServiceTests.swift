@@ -27,7 +27,8 @@ struct CatalogServiceTests {
     @Test("a database without its last migration is not ready, nor one that is newer")
     func notReady() async throws {
         try await TestServer.with { server in
-            try await server.database.asOwner("insert into schema_migration (number, name, checksum) select max(number) + 1, 'later', 'x' from schema_migration")
+            try await server.database.asOwner(
+                "insert into schema_migration (number, name, checksum) select max(number) + 1, 'later', 'x' from schema_migration")
             let newer = try await server.call(.get, "/readyz", expecting: 503)
             #expect(newer["detail"]?.string?.contains("older than the database") == true)
             try await server.database.asOwner(

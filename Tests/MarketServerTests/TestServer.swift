@@ -22,11 +22,11 @@ struct TestServer: Sendable {
 
     /// Lends a running server.
     static func with(
-        configure: (inout ServerSettings) -> Void = { _ in }, logger: Logger = quiet, _ body: @Sendable (TestServer) async throws -> Void
+        operatorToken: String? = operatorToken, logger: Logger = quiet, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         try await TestDatabase.with(Schema.migrations) { database in
-            var settings = ServerSettings(databaseURL: database.url, port: 0, publicURL: "https://market.test", operatorToken: operatorToken)
-            configure(&settings)
+            let settings = ServerSettings(
+                databaseURL: database.url, port: 0, publicURL: "https://market.test", operatorToken: operatorToken)
             let services = try AppServices(settings, logger: logger)
             let contract = try Contract.load()
             try await buildApplication(services).test(.live) { client in
@@ -65,8 +65,8 @@ struct TestServer: Sendable {
         if let status { #expect(answer.status == status, "\(method) \(path): \(answer.text)", sourceLocation: sourceLocation) }
         let sent = Dictionary(answer.headers.map { ($0.name.rawName, $0.value) }) { first, _ in first }
         let violations = contract.check(
-            method: method.rawValue, pathTemplateOrPath: path, status: answer.status, contentType: answer.headers[.contentType], body: answer.bytes,
-            headers: sent)
+            method: method.rawValue, pathTemplateOrPath: path, status: answer.status, contentType: answer.headers[.contentType],
+            body: answer.bytes, headers: sent)
         // What the contract does not know is answered too, and tested without it.
         if answer.status != 405 && contract.document.template(of: path) != nil {
             #expect(violations == [], "\(method) \(path)", sourceLocation: sourceLocation)

@@ -51,13 +51,13 @@ struct Examination: Sendable {
     let server: PGClient
     let settings: ServerSettings
 
-    /// All findings, in order; those that need the database are left out when there is none.
+    /// All findings, in order; those that need what an earlier one did not find are left out.
     func findings() async -> [Finding] {
-        var findings = [operatorToken]
-        let reached = await reach()
-        findings.append(reached)
-        guard !reached.isFailure else { return findings }
-        for check in [version, role, schema, letters, durability, clock] { findings.append(await asked(check)) }
+        var findings = [operatorToken, await reach()]
+        guard findings.last?.isFailure == false else { return findings }
+        for check in [version, clock, role] { findings.append(await asked(check)) }
+        guard findings.last?.isFailure == false else { return findings }
+        for check in [schema, letters, durability] { findings.append(await asked(check)) }
         return findings
     }
 
@@ -102,7 +102,9 @@ struct Examination: Sendable {
             ).value(Bool.self))
         return member
             ? .good("may work as market_server")
-            : .bad("may not work as market_server", remedy: "run `market migrate`, then as the owner: grant market_server to the role of DATABASE_URL")
+            : .bad(
+                "may not work as market_server",
+                remedy: "run `market migrate`, then as the owner: grant market_server to the role of DATABASE_URL")
     }
 
     private func schema() async throws -> Finding {
@@ -115,26 +117,13 @@ struct Examination: Sendable {
     /// With ctype C no letter but ASCII has a case and pg_trgm sees no letters in Chinese text.
     private func letters() async throws -> Finding {
         let (type, trigrams) = try await database.run(
-            SQL(
-                """
-                select datctype::text, (select cardinality(show_trgm('潮汐表')) from pg_extension where extname = 'pg_trgm')
-                from pg_database
-                where datname = current_database()
-                """
-            ).one(Letters.self)
-        ).asTuple
-        return trigrams ?? 0 > 0
+            SQL("select datctype::text from pg_database where datname = current_database()").value(String.self),
+            SQL("select cardinality(show_trgm('潮汐表'))").value(Int.self))
+        return trigrams > 0
             ? .good("search knows letters of all languages (\(type))")
             : .bad(
                 "search knows ASCII alone (lc_ctype \(type))",
-                remedy: trigrams == nil ? "run `market migrate`" : "make the database anew with lc_ctype C.UTF-8 or another UTF-8 locale")
-    }
-
-    private struct Letters: PGRowDecodable {
-        let type: String
-        let trigrams: Int?
-        init(row: PGRow) throws(PGError) { (type, trigrams) = try row.decode() }
-        var asTuple: (String, Int?) { (type, trigrams) }
+                remedy: "make the database anew with lc_ctype C.UTF-8 or another UTF-8 locale")
     }
 
     private func durability() async throws -> Finding {

@@ -49,7 +49,8 @@ struct ConfigurationOptions: ParsableArguments {
         // MARKET_LOG_LEVEL: how much is logged. info
         let level = reader.string(forKey: "market.log.level", default: "info")
         guard let level = Logger.Level(rawValue: level) else {
-            throw ConfigurationError(key: "MARKET_LOG_LEVEL", due: "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ConfigurationError(key: "MARKET_LOG_LEVEL", due: "one of \(levels)")
         }
         logger.logLevel = level
         return logger

@@ -71,7 +71,8 @@ private struct Attempt: Sendable {
     func claim(in transaction: PGTransaction) async throws -> StoredAnswer? {
         // An answer that expires between the two statements is not found: then the key is free.
         for _ in 0..<3 {
-            let (_, inserted) = try await transaction.run(StoredAnswer.dropExpired(principal, key), StoredAnswer.claim(principal, key, request))
+            let (_, inserted) = try await transaction.run(
+                StoredAnswer.dropExpired(principal, key), StoredAnswer.claim(principal, key, request))
             if inserted == 1 { return nil }
             guard let stored = try await transaction.run(StoredAnswer.with(principal, key)) else { continue }
             guard stored.request == request else { throw RequestError.idempotencyKeyReused }

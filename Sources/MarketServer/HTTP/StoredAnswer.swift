@@ -74,7 +74,11 @@ struct IdempotencySweep: Service {
                 } catch {
                     logger.warning("could not delete expired idempotency keys; trying again in an hour", metadata: ["error": "\(error)"])
                 }
-                guard (try? await Task.sleep(for: .seconds(3600))) != nil else { return }
+                do {
+                    try await Task.sleep(for: .seconds(3600))
+                } catch {
+                    return  // The server ends.
+                }
             }
         }
     }

@@ -27,7 +27,8 @@ final class MetricsRegistry: MetricsFactory, Sendable {
             let labels = Labels(dimensions)
             if let known = family.series[labels] as? New { return known }
             let new = make()
-            guard family.kind == kind, family.series[labels] == nil, families.values.reduce(0, { $0 + $1.series.count }) < Self.maxSeries else {
+            guard family.kind == kind, family.series[labels] == nil, families.values.reduce(0, { $0 + $1.series.count }) < Self.maxSeries
+            else {
                 return new
             }
             family.series[labels] = new
@@ -58,7 +59,9 @@ final class MetricsRegistry: MetricsFactory, Sendable {
     }
 
     func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
-        instrument(PrometheusText.name(label, suffix: "_seconds"), dimensions, .histogram) { HistogramSeries(bounds: HistogramSeries.seconds) }
+        instrument(PrometheusText.name(label, suffix: "_seconds"), dimensions, .histogram) {
+            HistogramSeries(bounds: HistogramSeries.seconds)
+        }
     }
 
     func destroyCounter(_ handler: any CounterHandler) { remove(handler) }

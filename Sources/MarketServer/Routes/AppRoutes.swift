@@ -101,7 +101,8 @@ private struct AppFields: Sendable {
     func applied(to draft: App.Draft) -> App.Draft {
         App.Draft(
             name: name ?? draft.name, callbackURL: callbackURL ?? draft.callbackURL, contact: contact ?? draft.contact,
-            followTip: followTip ?? draft.followTip, description: description ?? draft.description, externalID: externalID ?? draft.externalID)
+            followTip: followTip ?? draft.followTip, description: description ?? draft.description,
+            externalID: externalID ?? draft.externalID)
     }
 }
 

@@ -83,7 +83,11 @@ extension MessageProduct.Draft {
         let (replaces, externalID) = (fields.optionalInteger("replaces"), fields.optionalInteger("externalId"))
         var resources: [Int64] = []
         for (index, value) in (fields.array("resourceIds") ?? []).enumerated() {
-            if case .integer(let id) = value { resources.append(id) } else { fields.fail("resourceIds/\(index)", "an integer is due, this is \(value.kind)") }
+            if case .integer(let id) = value {
+                resources.append(id)
+            } else {
+                fields.fail("resourceIds/\(index)", "an integer is due, this is \(value.kind)")
+            }
         }
         var plans: [PricePlan.Draft] = []
         var malformed: [FieldViolation] = []

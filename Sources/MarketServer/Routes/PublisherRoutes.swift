@@ -75,7 +75,11 @@ extension PublisherKey.Draft {
         let name = fields.string("name")
         var names: [String] = []
         for (index, value) in (fields.array("scopes") ?? []).enumerated() {
-            if case .string(let text) = value { names.append(text) } else { fields.fail("scopes/\(index)", "a string is due, this is \(value.kind)") }
+            if case .string(let text) = value {
+                names.append(text)
+            } else {
+                fields.fail("scopes/\(index)", "a string is due, this is \(value.kind)")
+            }
         }
         try fields.finish()
         let scopes = names.map(PublisherKey.Scope.init(rawValue:))

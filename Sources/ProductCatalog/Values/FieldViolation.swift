@@ -49,7 +49,8 @@ public struct FieldCheck {
         let scalars = value.unicodeScalars
         if !length.contains(scalars.count) {
             fail(pointer, "\(length.lowerBound) to \(length.upperBound) characters")
-        } else if scalars.contains(where: { $0.properties.generalCategory == .control && !(multiline && ["\n", "\r", "\t"].contains($0)) }) {
+        } else if scalars.contains(where: { $0.properties.generalCategory == .control && !(multiline && ["\n", "\r", "\t"].contains($0)) })
+        {
             fail(pointer, "no control characters")
         }
     }
