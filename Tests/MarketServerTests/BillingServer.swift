@@ -1,0 +1,143 @@
+import AsyncHTTPClient
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import MarketSchema
+import NIOCore
+import NIOHTTP1
+import PGClient
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+@testable import MarketServer
+
+/// A server on a socket, over any database, asked over as many connections as there are requests, with bodies of any bytes. Every answer is held
+/// to the contract.
+struct BillingServer: Sendable {
+    static let operatorToken = "op_a_token_for_tests_alone"
+
+    let services: AppServices
+    let port: Int
+    private let group: ServiceGroup
+    private let contract: Contract
+
+    /// Lends a running server over a fresh database.
+    static func with(
+        configure: (inout ServerSettings) -> Void = { _ in }, logger: Logger = quiet,
+        _ body: @escaping @Sendable (BillingServer, TestDatabase) async throws -> Void
+    ) async throws {
+        try await TestDatabase.with(Schema.migrations) { database in
+            try await with(url: database.url, configure: configure, logger: logger) { try await body($0, database) }
+        }
+    }
+
+    /// Lends a running server over a database that is there.
+    static func with(
+        url: String, configure: (inout ServerSettings) -> Void = { _ in }, logger: Logger = quiet,
+        _ body: @escaping @Sendable (BillingServer) async throws -> Void
+    ) async throws {
+        var settings = ServerSettings(databaseURL: url, port: 0, publicURL: "https://market.test", operatorToken: operatorToken)
+        configure(&settings)
+        let services = try AppServices(settings, logger: logger)
+        let contract = try Contract.load()
+        let (ports, found) = AsyncStream.makeStream(of: Int.self)
+        let application = Listening(base: buildApplication(services), found: found)
+        let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                defer { found.finish() }
+                try await group.run()
+            }
+            var iterator = ports.makeAsyncIterator()
+            guard let port = await iterator.next() else { return try await tasks.waitForAll() }
+            let server = BillingServer(services: services, port: port, group: group, contract: contract)
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body(server))
+            } catch {
+                result = .failure(error)
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            try result.get()
+        }
+    }
+
+    /// Asks the server to finish what it has and to take nothing more.
+    func shutDown() async {
+        await group.triggerGracefulShutdown()
+    }
+
+    struct Answer: Sendable {
+        let status: Int
+        let headers: HTTPHeaders
+        let bytes: [UInt8]
+
+        /// The body as JSON; null when it is none.
+        var json: JSONValue { (try? JSONValue(json: bytes)) ?? .null }
+        var text: String { String(decoding: bytes, as: UTF8.self) }
+        /// The lines of NDJSON.
+        var lines: [JSONValue] { bytes.split(separator: 0x0A).map { (try? JSONValue(json: $0)) ?? .null } }
+        /// The pointers and parameters of a problem.
+        var fields: [String] { (json["errors"]?.array ?? []).compactMap { ($0["pointer"] ?? $0["parameter"])?.string } }
+        subscript(_ name: String) -> JSONValue? { json[name] }
+        var id: Int { json["id"]?.integer ?? 0 }
+    }
+
+    /// Sends a request; the body goes as it is.
+    @discardableResult
+    func call(
+        _ method: HTTPRequest.Method, _ path: String, token: String? = nil, json: String? = nil, body: HTTPClientRequest.Body? = nil,
+        headers: [String: String] = [:], expecting status: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = HTTPMethod(rawValue: method.rawValue)
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+        request.body = body ?? json.map { .bytes(ByteBuffer(string: $0)) }
+        if request.body != nil, !request.headers.contains(name: "Content-Type") {
+            request.headers.add(name: "Content-Type", value: "application/json")
+        }
+        let response = try await Self.client.execute(request, timeout: .seconds(120))
+        let bytes = Array(buffer: try await response.body.collect(upTo: 1 << 28))
+        let answer = Answer(status: Int(response.status.code), headers: response.headers, bytes: bytes)
+        if let status { #expect(answer.status == status, "\(method) \(path): \(answer.text.prefix(500))", sourceLocation: sourceLocation) }
+        #expect(answer.headers.contains(name: "X-Request-Id"), sourceLocation: sourceLocation)
+        guard answer.status != 405, contract.document.template(of: path) != nil else { return answer }
+        let violations = contract.check(
+            method: method.rawValue, pathTemplateOrPath: path, status: answer.status,
+            contentType: answer.headers.first(name: "Content-Type"),
+            body: bytes, headers: Dictionary(answer.headers.map { ($0.name, $0.value) }) { first, _ in first })
+        #expect(violations.prefix(5) == [], "\(method) \(path)", sourceLocation: sourceLocation)
+        return answer
+    }
+
+    /// Many connections at once; the tests of one process share it.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+}
+
+/// Tells the port once the server listens.
+private struct Listening<Base: ApplicationProtocol>: ApplicationProtocol {
+    let base: Base
+    let found: AsyncStream<Int>.Continuation
+
+    var responder: Base.Responder { get async throws { try await base.responder } }
+    var server: HTTPServerBuilder { base.server }
+    var eventLoopGroup: any EventLoopGroup { base.eventLoopGroup }
+    var configuration: ApplicationConfiguration { base.configuration }
+    var logger: Logger { base.logger }
+    var services: [any Service] { base.services }
+    var processesRunBeforeServerStart: [@Sendable () async throws -> Void] { base.processesRunBeforeServerStart }
+
+    func onServerRunning(_ channel: any Channel) async {
+        await base.onServerRunning(channel)
+        if let port = channel.localAddress?.port { found.yield(port) }
+    }
+}
