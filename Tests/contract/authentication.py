@@ -12,7 +12,7 @@ def findings(server, contract: dict, known) -> list[str]:
             if method not in ("get", "put", "post", "patch", "delete") or not operation.get("security"):
                 continue
             allowed = {name for entry in operation["security"] for name in entry}
-            tries = [(None, 401), ("unknown", 401), ("op_unknown", 401), ("pub_unknown", 401), ("AT_unknown", 401)]
+            tries = [(None, 401), ("nobodys", 401), ("op_nobodys", 401), ("pub_nobodys", 401), ("AT_nobodys", 401)]
             tries += [(getattr(known, kind), 403) for scheme, kind in KINDS.items() if scheme not in allowed]
             for token, due in tries:
                 found += refusal(server, method.upper(), fill(path, known), operation, token, due)
