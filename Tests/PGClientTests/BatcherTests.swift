@@ -23,6 +23,16 @@ struct BatcherTests {
             }
         }
 
+        /// Waits for a condition, and opens when it does not come to hold: nobody must be left waiting for a test that has failed.
+        func when(_ condition: () async throws -> Bool) async throws {
+            do {
+                try await eventually(condition)
+            } catch {
+                open()
+                throw error
+            }
+        }
+
         func open() {
             let waiting = state.withLock { state in
                 state.isOpen = true
@@ -52,7 +62,7 @@ struct BatcherTests {
                     let answer = try await batcher.submit(1)
                     #expect(answer == 2)
                 }
-                try await eventually { gate.groups == [[1]] }
+                try await gate.when { gate.groups == [[1]] }
                 let started = Counter()
                 for request in 2...40 where request != 13 {
                     tasks.addTask {
@@ -65,7 +75,7 @@ struct BatcherTests {
                     started.increment()
                     await #expect(throws: Odd.self) { try await batcher.submit(13) }
                 }
-                try await eventually { started.value == 39 }
+                try await gate.when { started.value == 39 }
                 gate.open()
                 try await tasks.waitForAll()
             }
@@ -97,7 +107,7 @@ struct BatcherTests {
         try await withServices([batcher]) {
             await withTaskGroup(of: PGError?.self) { tasks in
                 tasks.addTask { await caught { try await batcher.submit(1) } }
-                try? await eventually { gate.groups.count == 1 }
+                await #expect(throws: Never.self) { try await gate.when { gate.groups.count == 1 } }
                 // Two wait; whichever of four comes third and fourth is refused.
                 for request in 2...5 { tasks.addTask { await caught { try await batcher.submit(request) } } }
                 var refused = 0
@@ -125,7 +135,7 @@ struct BatcherTests {
                     #expect(answer == request * 2)
                 }
             }
-            try await eventually { submitted.value == 3 && gate.groups.count == 1 }
+            try await gate.when { submitted.value == 3 && gate.groups.count == 1 }
             await group.triggerGracefulShutdown()
             gate.open()
             try await tasks.waitForAll()

@@ -15,11 +15,11 @@ func caught<T>(_ body: () async throws -> T) async -> PGError? {
     }
 }
 
-/// Asks again and again, ten seconds at most, until the condition holds: for what another process does and nobody announces.
+/// Asks again and again, forty seconds at most, until the condition holds: for what another process does and nobody announces.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(40)
     while try await !condition() {
-        try #require(ContinuousClock.now < deadline, "the condition did not come to hold within 10 s")
+        try #require(ContinuousClock.now < deadline, "the condition did not come to hold within 40 s")
         await Task.yield()
     }
 }

@@ -92,4 +92,95 @@ struct StatementTests {
             }
         }
     }
+
+    @Test(
+        "more statements than the cache holds are still right, and the server holds no more of them than allowed", .timeLimit(.minutes(1)))
+    func leastRecentlyUsed() async throws {
+        @Sendable func sum(_ count: Int) -> SQL {
+            var sql: SQL = "select 0::bigint"
+            for number in 1...count { sql = "\(sql) + \(number)" }
+            return sql
+        }
+        try await TestDatabase.with { database in
+            try await withClient(
+                database.url,
+                {
+                    $0.maxConnections = 1
+                    $0.statementCacheSize = 4
+                }
+            ) { client in
+                for count in 1...20 {
+                    for _ in 1...3 {
+                        let answer = try await client.run(sum(count).value(Int.self))
+                        #expect(answer == count * (count + 1) / 2)
+                    }
+                }
+                let held = try await client.run(SQL("select count(*) from pg_prepared_statements").value(Int.self))
+                // One may wait to be dropped until the next is prepared.
+                #expect(held <= 5)
+            }
+        }
+    }
+
+    @Test("an error never shows a value", .timeLimit(.minutes(1)))
+    func errorsHideValues() async throws {
+        let secret = "s3cret-value"
+        try await TestDatabase.with { database in
+            try await database.asOwner("create table t (name text constraint t_name_unique unique, json jsonb)")
+            try await withClient(database.url) { client in
+                let insert = SQL("insert into t (name) values (\(secret))").execute
+                _ = try await client.run(insert)
+                let errors = [
+                    await caught { try await client.run(insert) },
+                    await caught { try await client.run(SQL("select (\(secret))::bigint").value(Int.self)) },
+                    await caught { try await client.run(SQL("select (\(secret))::jsonb").value(JSON<Int>.self)) },
+                    await caught { try await client.run(SQL("select to_jsonb(\(secret))").value(JSON<Int>.self)) },
+                    await caught { try await client.run(SQL("select \(secret)").value(Int.self)) },
+                    await caught { try await client.run(SQL("select \(secret + "\0")").value(String.self)) },
+                ]
+                for error in errors {
+                    let error = try #require(error)
+                    #expect(!error.description.contains("s3cret"), "\(error.debugDescription)")
+                }
+                #expect(errors[0]?.constraint == "t_name_unique")
+            }
+        }
+    }
+
+    @Test("limits, nulls and mismatches of values", .timeLimit(.minutes(1)))
+    func values() async throws {
+        try await TestDatabase.with { database in
+            try await withClient(database.url) { client in
+                func back<V: PGEncodable & PGDecodable & Equatable>(_ value: V) async throws {
+                    let answer = try await client.run(SQL("select \(value)").value(V.self))
+                    #expect(answer == value)
+                }
+                for number in [Int64.min, -1, 0, 1, .max] { try await back(number) }
+                for number in [Int32.min, .max] { try await back(number) }
+                for number in [Int16.min, .max] { try await back(number) }
+                for number in [0.1, -.greatestFiniteMagnitude, .leastNonzeroMagnitude, .infinity] { try await back(number) }
+                for text in ["", "'", "\\", "$1", "🜚 漢字", String(repeating: "z", count: 1 << 20)] { try await back(text) }
+                for text in [String?.none, ""] { try await back(text) }
+                try await back([Int?.none, 3])
+                try await back([String]())
+                try await back(Bytea([UInt8](0...255)))
+                try await back(Bytea([]))
+                try await back(UUID())
+                try await back(Date(timeIntervalSinceReferenceDate: 123_456_789.125))
+                try await back(TransactionNumber(.max - 1))
+                let wrong: [PGError?] = [
+                    await caught { try await client.run(SQL("select 1, 2").value(Int.self)) },
+                    await caught { try await client.run(SQL("select 1").values((Int, Int).self)) },
+                    await caught { try await client.run(SQL("select 70000").value(Int16.self)) },
+                    await caught { try await client.run(SQL("select null::int").value(Int.self)) },
+                    await caught { try await client.run(SQL("select 'x'::text").value(Int.self)) },
+                    await caught { try await client.run(SQL("select 1").value(String.self)) },
+                    await caught { try await client.run(SQL("select 1 where false").value(Int.self)) },
+                    await caught { try await client.run(SQL("select 1 from generate_series(1, 2)").firstValue(Int.self)) },
+                    await caught { try await client.run(SQL("select array[array[1, 2]]").value([Int].self)) },
+                ]
+                for (index, error) in wrong.enumerated() { #expect(error?.kind == .decoding, "\(index)") }
+            }
+        }
+    }
 }
