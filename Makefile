@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 
 SWIFT_FORMAT_PATHS = Package.swift Sources Tests $(wildcard Benchmarks)
 # How long `make contract` makes up requests, in seconds.
-SECONDS ?= 150
+CONTRACT_SECONDS ?= 150
 # For the program, in `make dev ARGS="--port 9000"`.
 ARGS ?=
 
@@ -57,7 +57,7 @@ openapi: ## Check that openapi.yaml is an OpenAPI document
 contract: ## Hold a running server to openapi.yaml with generated requests
 	@scripts/setup --contract
 	swift build --product market
-	scripts/with-market sh -c 'scripts/contract --seconds $(SECONDS) \
+	scripts/with-market sh -c 'scripts/contract --seconds $(CONTRACT_SECONDS) \
 		"$$MARKET_URL" "$$MARKET_OPERATOR_TOKEN" "$$MARKET_PUBLISHER_KEY" "$$MARKET_APP_TOKEN" "$$MARKET_INBOUND_KEY"'
 
 .PHONY: schema
