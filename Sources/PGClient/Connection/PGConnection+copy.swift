@@ -102,19 +102,20 @@ extension PGConnection {
 
     private func literal(_ raw: UnsafeRawBufferPointer, of type: UInt32) throws(PGError) -> String {
         let cell = PGCell(bytes: raw, oid: type)
+        // Quoted and typed: a bare -1 behind a minus of the statement's own would begin a comment, and -9223372036854775808 is no literal.
         switch type {
-        case PGType.int8.oid: return "\(try Int64(pg: cell))::int8"
-        case PGType.int4.oid: return "\(try Int32(pg: cell))::int4"
-        case PGType.int2.oid: return "\(try Int16(pg: cell))::int2"
+        case PGType.int8.oid: return "'\(try Int64(pg: cell))'::int8"
+        case PGType.int4.oid: return "'\(try Int32(pg: cell))'::int4"
+        case PGType.int2.oid: return "'\(try Int16(pg: cell))'::int2"
         case PGType.bool.oid: return try Bool(pg: cell) ? "true" : "false"
         case PGType.text.oid:
             // An empty text has no address, and needs no care.
-            guard let start = raw.baseAddress, raw.count > 0 else { return "''" }
+            guard let start = raw.baseAddress, raw.count > 0 else { return "''::text" }
             guard let quoted = PQescapeLiteral(handle, start.assumingMemoryBound(to: CChar.self), raw.count) else {
                 throw failure("a text cannot be quoted")
             }
             defer { PQfreemem(quoted) }
-            return String(cString: quoted)
+            return "\(String(cString: quoted))::text"
         default: throw .decoding("a value of type \(type) cannot stand in a COPY")
         }
     }
