@@ -115,11 +115,14 @@ public final class QuarantineDesk: Service {
 }
 
 extension Submission {
-    /// The message that was kept, read again; nil when it is not of the shape of one.
+    /// The message that was kept, read again as it was read when it came; nil when it is not of the shape of one.
     public init?(_ kept: QuarantinedMessage) {
         guard let json = try? JSONValue(parsing: kept.body), case .object(var object) = json else { return nil }
-        // A callback of the platform is kept in its envelope, a line of a backfill is the data itself.
-        if case .object(let data)? = object["data"] { object = data }
+        // A callback of the platform is kept in its envelope, a line of a backfill is the data itself, whatever further members it has.
+        if kept.source == .inbound {
+            guard case .string("order_pay")? = object["action"], case .object(let data)? = object["data"] else { return nil }
+            object = data
+        }
         guard let message = try? OrderPay(object) else { return nil }
         self.init(message, publisher: kept.publisherID, inboundApp: kept.appID, source: kept.source, body: kept.body)
     }
