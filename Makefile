@@ -72,3 +72,8 @@ release: setup ## Build the program for production: .build/release/market
 .PHONY: clean
 clean: ## Remove what builds made; the data of `make dev` (.market) stays
 	rm -rf .build .build-tsan .venv-contract
+
+.PHONY: bench
+bench: ## Measure the import against pgbench on the same PostgreSQL (BENCH_EVENTS=100000)
+	MARKET_BENCHMARKS=1 swift build -c release --scratch-path .build-release --product Benchmarks
+	.build-release/release/Benchmarks

@@ -132,6 +132,21 @@ if !clientOnly {
     ]
 }
 
+/// `MARKET_BENCHMARKS=1` adds the benchmarks, which nobody needs who only builds and tests.
+if !clientOnly, ProcessInfo.processInfo.environment["MARKET_BENCHMARKS"] == "1" {
+    targets.append(
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "Billing", "MarketSchema", "PGClient", "PostgresCluster", "ProductCatalog",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Benchmarks",
+            swiftSettings: settings
+        ))
+}
+
 let package = Package(
     name: "market",
     platforms: [.macOS(.v15)],

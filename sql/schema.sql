@@ -33,7 +33,7 @@ begin
     select new_id, p.n, p.name, p.amount, p.add_time
     from unnest(plan_names, plan_amounts, plan_add_times) with ordinality p(name, amount, add_time, n)
     order by p.n;
-    insert into listing_move (product_id, move_no, to_state, actor) values (new_id, 1, 'pending_review', 'publisher ' || publisher);
+    insert into listing_move (product_id, move_no, to_state, actor) values (new_id, 1, 'pending_review', 'publisher:' || publisher);
     return new_id;
 end
 $$;
@@ -492,7 +492,9 @@ CREATE POLICY tenant_own ON public.app TO market_tenant USING ((publisher_id = (
 
 CREATE POLICY tenant_own ON public.listing_move TO market_tenant USING ((EXISTS ( SELECT
    FROM public.product p
-  WHERE ((p.id = listing_move.product_id) AND (p.publisher_id = ( SELECT public.current_publisher() AS current_publisher))))));
+  WHERE ((p.id = listing_move.product_id) AND (p.publisher_id = ( SELECT public.current_publisher() AS current_publisher)))))) WITH CHECK (((from_state = ANY (ARRAY['listed'::text, 'delisted'::text])) AND (EXISTS ( SELECT
+   FROM public.product p
+  WHERE ((p.id = listing_move.product_id) AND (p.publisher_id = ( SELECT public.current_publisher() AS current_publisher)))))));
 
 CREATE POLICY tenant_own ON public.paid_window TO market_tenant USING ((resource_id IN ( SELECT resource.id
    FROM public.resource

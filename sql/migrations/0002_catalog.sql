@@ -150,7 +150,7 @@ begin
     select new_id, p.n, p.name, p.amount, p.add_time
     from unnest(plan_names, plan_amounts, plan_add_times) with ordinality p(name, amount, add_time, n)
     order by p.n;
-    insert into listing_move (product_id, move_no, to_state, actor) values (new_id, 1, 'pending_review', 'publisher ' || publisher);
+    insert into listing_move (product_id, move_no, to_state, actor) values (new_id, 1, 'pending_review', 'publisher:' || publisher);
     return new_id;
 end
 $$;
@@ -204,5 +204,9 @@ create policy tenant_own on product to market_tenant using (publisher_id = (sele
 create policy tenant_own on product_resource to market_tenant using (publisher_id = (select current_publisher()));
 create policy tenant_own on price_plan to market_tenant
     using (exists (select from product p where p.id = product_id and p.publisher_id = (select current_publisher())));
+-- A publisher takes his product off the market and puts it back; the review is the operator's, and the first move create_product's.
 create policy tenant_own on listing_move to market_tenant
-    using (exists (select from product p where p.id = product_id and p.publisher_id = (select current_publisher())));
+    using (exists (select from product p where p.id = product_id and p.publisher_id = (select current_publisher())))
+    with check (
+        from_state in ('listed', 'delisted')
+        and exists (select from product p where p.id = product_id and p.publisher_id = (select current_publisher())));
