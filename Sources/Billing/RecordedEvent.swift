@@ -54,12 +54,16 @@ extension RecordedEvent: PGRowDecodable {
         let (createTime, addTime, amount, productID): (Instant, TimeSpan, Money, MessageProduct.ID)
         let commit: Int64
         (
-            kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID, appID, source, commissionBps, recordedAt, commit, ordinal
+            kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID, appID, source, commissionBps, recordedAt,
+            commit, ordinal
         ) = try row.decode()
-        guard let kind = PaymentEvent.Kind(rawValue: kind), let source = Source(rawValue: source) else { throw .decoding("payment_event.type or source") }
+        guard let kind = PaymentEvent.Kind(rawValue: kind), let source = Source(rawValue: source) else {
+            throw .decoding("payment_event.type or source")
+        }
         self.source = source
         event = PaymentEvent(
-            kind: kind, tradeNumber: tradeNumber, payTradeNumber: payTradeNumber, uid: uid, createTime: createTime, addTime: addTime, amount: amount,
+            kind: kind, tradeNumber: tradeNumber, payTradeNumber: payTradeNumber, uid: uid, createTime: createTime, addTime: addTime,
+            amount: amount,
             productID: productID)
         position = EventPosition(commit: commit, ordinal: ordinal)
     }

@@ -7,7 +7,8 @@ public struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Nil when the text is no uid.
     public init?(_ text: String) {
         let bytes = text.utf8
-        guard (1...64).contains(bytes.count), bytes.allSatisfy({ TradeNumber.isWordByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
+        guard (1...64).contains(bytes.count),
+            bytes.allSatisfy({ TradeNumber.isWordByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
         else { return nil }
         self.text = text
     }

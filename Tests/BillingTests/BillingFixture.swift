@@ -56,7 +56,8 @@ struct BillingFixture: Sendable {
 
     /// The seed's own sample, for one day.
     static let sample = OrderPay(
-        addTime: 86_400_000, amount: 50, appId: 30_630, createTime: 1_664_118_481_675, prodId: 12, tradeNo: "202209252308016755383125546", type: 1,
+        addTime: 86_400_000, amount: 50, appId: 30_630, createTime: 1_664_118_481_675, prodId: 12, tradeNo: "202209252308016755383125546",
+        type: 1,
         uid: "UID_xxxxxxx")
 
     static func submission(_ message: OrderPay, source: RecordedEvent.Source = .inbound, body: String? = nil) -> Submission {
@@ -69,7 +70,8 @@ struct BillingFixture: Sendable {
     static func message(_ event: PaymentEvent) -> OrderPay {
         OrderPay(
             addTime: event.addTime.milliseconds, amount: event.amount.fen, appId: 30_630, createTime: event.createTime.milliseconds,
-            prodId: event.productID == both ? 12 : 13, tradeNo: event.tradeNumber.text, type: Int64(event.kind.rawValue), uid: event.uid.text,
+            prodId: event.productID == both ? 12 : 13, tradeNo: event.tradeNumber.text, type: Int64(event.kind.rawValue),
+            uid: event.uid.text,
             payTradeNo: event.payTradeNumber?.text)
     }
 }

@@ -28,7 +28,9 @@ struct EventRecorderTests {
     func conflict() async throws {
         try await BillingFixture.with { market in
             #expect(try await market.recorder.record(BillingFixture.submission(BillingFixture.sample)) == .recorded)
-            for change: (inout OrderPay) -> Void in [{ $0.amount = 51 }, { $0.uid = "UID_other" }, { $0.addTime += 1 }, { $0.createTime += 1 }, { $0.prodId = 13 }] {
+            for change: (inout OrderPay) -> Void in [
+                { $0.amount = 51 }, { $0.uid = "UID_other" }, { $0.addTime += 1 }, { $0.createTime += 1 }, { $0.prodId = 13 },
+            ] {
                 var other = BillingFixture.sample
                 change(&other)
                 let first = try await market.recorder.record(BillingFixture.submission(other))
@@ -74,7 +76,10 @@ struct EventRecorderTests {
                 {"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":77,\
                 "tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}
                 """
-            guard case .quarantined(.unknownProduct, _, let id) = try await market.recorder.record(BillingFixture.submission(early, body: body)) else {
+            guard
+                case .quarantined(.unknownProduct, _, let id) = try await market.recorder.record(
+                    BillingFixture.submission(early, body: body))
+            else {
                 Issue.record("not kept as unknown")
                 return
             }
@@ -121,7 +126,8 @@ struct EventRecorderTests {
                         let instant = Instant(milliseconds: 1_664_118_481_675 + 100 * 86_400_000)
                         let then = try await market.entitlements.of(uid, on: BillingFixture.topic, at: instant)
                         try #require(
-                            then.payEndTime.milliseconds == ReferenceFold.payEndTime(mine.filter { $0.createTime <= instant }), "seed \(seed), \(uid)")
+                            then.payEndTime.milliseconds == ReferenceFold.payEndTime(mine.filter { $0.createTime <= instant }),
+                            "seed \(seed), \(uid)")
                     }
                 }
                 let verification = try await Verification.run(on: market.client)
@@ -154,7 +160,8 @@ struct EventRecorderTests {
             for statement: SQL in [
                 "update payment_event set amount = 1", "delete from payment_event", "truncate payment_event", "delete from paid_window",
                 "update paid_window set uid = 'UID_x'", "update quarantine set body = ''", "delete from quarantine",
-                "insert into product_resource values (10, 101, 1, 2)", "update product set name = 'x'", "insert into price_plan (product_id, position, name, amount, add_time) values (9, 2, 'x', 1, 1)",
+                "insert into product_resource values (10, 101, 1, 2)", "update product set name = 'x'",
+                "insert into price_plan (product_id, position, name, amount, add_time) values (9, 2, 'x', 1, 1)",
             ] {
                 let error = await #expect(throws: PGError.self) { _ = try await market.client.run(statement.execute) }
                 #expect(error?.sqlState == .insufficientPrivilege, "\(statement.text)")

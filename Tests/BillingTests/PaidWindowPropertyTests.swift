@@ -44,7 +44,8 @@ struct PaidWindowPropertyTests {
         let events = try (0..<4_000).map { number in
             PaymentEvent(
                 kind: .payment, tradeNumber: try #require(TradeNumber("RICH\(10_000 + number)")), payTradeNumber: nil, uid: uid,
-                createTime: Instant(milliseconds: 1_664_118_481_675 + Int64(number)), addTime: .longest, amount: .zero, productID: .init(rawValue: 1))
+                createTime: Instant(milliseconds: 1_664_118_481_675 + Int64(number)), addTime: .longest, amount: .zero,
+                productID: .init(rawValue: 1))
         }
         #expect(PaidWindow(folding: events).payEndTime == .last)
         var state = WindowState.empty

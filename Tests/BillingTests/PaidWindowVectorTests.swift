@@ -73,7 +73,8 @@ struct PaidWindowVectorTests {
         PaymentEvent(
             kind: try #require(PaymentEvent.Kind(rawValue: event.type)), tradeNumber: try #require(TradeNumber(event.tradeNo)),
             payTradeNumber: event.payTradeNo.flatMap(TradeNumber.init), uid: try #require(UID("UID_vector")),
-            createTime: Instant(milliseconds: event.createTime), addTime: TimeSpan(milliseconds: event.addTime), amount: Money(fen: event.amount),
+            createTime: Instant(milliseconds: event.createTime), addTime: TimeSpan(milliseconds: event.addTime),
+            amount: Money(fen: event.amount),
             productID: .init(rawValue: 1))
     }
 }

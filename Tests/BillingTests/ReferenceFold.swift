@@ -45,7 +45,8 @@ enum ReferenceFold {
                 guard let last else { continue }
                 var back = -event.addTime.milliseconds
                 let known = paymentTime(event.namedPayment.text) != nil
-                for index in rows.indices.reversed() where rows[index].run == last && (!known || rows[index].trade == event.namedPayment.text) {
+                for index in rows.indices.reversed()
+                where rows[index].run == last && (!known || rows[index].trade == event.namedPayment.text) {
                     let taken = min(back, rows[index].left)
                     rows[index].left -= taken
                     back -= taken
@@ -84,7 +85,8 @@ struct RandomHistory {
                         kind: .refund, tradeNumber: form == 0 ? named.tradeNumber : trade("R", number),
                         payTradeNumber: form == 1 || form == 2 ? named.tradeNumber : nil, uid: uid,
                         createTime: Instant(milliseconds: time + (form == 3 ? 1 : 0)),
-                        addTime: TimeSpan(milliseconds: -Int64.random(in: 0...9, using: &random.generator) * day * 5), amount: Money(fen: -10),
+                        addTime: TimeSpan(milliseconds: -Int64.random(in: 0...9, using: &random.generator) * day * 5),
+                        amount: Money(fen: -10),
                         productID: named.productID))
             }
         }

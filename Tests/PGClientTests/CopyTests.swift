@@ -14,7 +14,9 @@ struct CopyTests {
                 }
                 #expect(count == 100_000)
                 let text = "name, \"7\""
-                let out = try await client.copyOut("select n, name from t where n < \(8) and (name = \(text) or n <> \(7)) order by n", format: .csv) { chunks in
+                let out = try await client.copyOut(
+                    "select n, name from t where n < \(8) and (name = \(text) or n <> \(7)) order by n", format: .csv
+                ) { chunks in
                     var bytes: [UInt8] = []
                     for try await chunk in chunks { bytes += chunk }
                     return String(decoding: bytes, as: UTF8.self)

@@ -35,7 +35,8 @@ public struct OrderPayCSV: Sendable {
             return value
         }
         return OrderPay(
-            addTime: try integer("addTime"), amount: try integer("amount"), appId: try integer("appId"), createTime: try integer("createTime"),
+            addTime: try integer("addTime"), amount: try integer("amount"), appId: try integer("appId"),
+            createTime: try integer("createTime"),
             prodId: try integer("prodId"), tradeNo: try required("tradeNo"), type: try integer("type"), uid: try required("uid"),
             payTradeNo: text("payTradeNo"))
     }

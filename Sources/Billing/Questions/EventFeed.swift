@@ -33,7 +33,8 @@ extension EventPosition {
     public init?(cursor: String) {
         let text = cursor.replacing("-", with: "+").replacing("_", with: "/")
         let padded = text + String(repeating: "=", count: (4 - text.count % 4) % 4)
-        guard let data = Data(base64Encoded: padded), let parts = String(data: data, encoding: .utf8)?.split(separator: "."), parts.count == 2,
+        guard let data = Data(base64Encoded: padded), let parts = String(data: data, encoding: .utf8)?.split(separator: "."),
+            parts.count == 2,
             let commit = Int64(parts[0]), let ordinal = Int(parts[1]), commit >= 0, (0...Int(Int32.max)).contains(ordinal)
         else { return nil }
         self.commit = commit

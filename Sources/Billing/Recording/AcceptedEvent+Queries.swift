@@ -11,7 +11,8 @@ struct KnownEvent: PGRowDecodable, Sendable {
         (kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID) = try row.decode()
         guard let kind = PaymentEvent.Kind(rawValue: kind) else { throw .decoding("payment_event.type") }
         event = PaymentEvent(
-            kind: kind, tradeNumber: tradeNumber, payTradeNumber: payTradeNumber, uid: uid, createTime: createTime, addTime: addTime, amount: amount,
+            kind: kind, tradeNumber: tradeNumber, payTradeNumber: payTradeNumber, uid: uid, createTime: createTime, addTime: addTime,
+            amount: amount,
             productID: productID)
     }
 

@@ -38,7 +38,8 @@ public final class EventRecorder: Service {
         try await record([submission])[0]
     }
 
-    private static func record(_ requests: [[Submission]], database: PGClient, logger: Logger) async -> [Result<[RecordOutcome], any Error>] {
+    private static func record(_ requests: [[Submission]], database: PGClient, logger: Logger) async -> [Result<[RecordOutcome], any Error>]
+    {
         let results = await outcomes(of: requests.flatMap(\.self), database: database, logger: logger)
         var rest = results[...]
         return requests.map { request in
@@ -49,7 +50,9 @@ public final class EventRecorder: Service {
     }
 
     /// A batch that the database refuses for one of its events is tried in halves, so that the others do not pay for it.
-    private static func outcomes(of submissions: [Submission], database: PGClient, logger: Logger) async -> [Result<RecordOutcome, any Error>] {
+    private static func outcomes(of submissions: [Submission], database: PGClient, logger: Logger) async -> [Result<
+        RecordOutcome, any Error
+    >] {
         do {
             return try await RecordingBatch(submissions).record(in: database).map { .success($0) }
         } catch {

@@ -57,7 +57,8 @@ struct Keepsake: Sendable {
     let body: [UInt8]
 
     init(
-        publisher: Publisher.ID, app: App.ID?, source: RecordedEvent.Source, reason: QuarantineReason, detail: String, tradeNumber: String? = nil,
+        publisher: Publisher.ID, app: App.ID?, source: RecordedEvent.Source, reason: QuarantineReason, detail: String,
+        tradeNumber: String? = nil,
         body: [UInt8]
     ) {
         publisherID = publisher

@@ -21,7 +21,8 @@ public struct Explanation: Sendable {
         steps = FoldOrder.sorted(events.map(\.event)).map { entry in
             let effect = window.apply(entry)
             return Step(
-                event: entry.event, recordedAt: recordedAt[entry.event.identity] ?? .never, effect: effect, payEndTimeAfter: window.payEndTime,
+                event: entry.event, recordedAt: recordedAt[entry.event.identity] ?? .never, effect: effect,
+                payEndTimeAfter: window.payEndTime,
                 paymentKnown: entry.paymentKnown)
         }
         self.window = window

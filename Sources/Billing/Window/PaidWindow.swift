@@ -87,7 +87,9 @@ public struct PaidWindow: Equatable, Sendable {
     }
 
     private mutating func takeBack(_ time: TimeSpan, from trade: TradeNumber) -> Effect {
-        guard let last = runs.indices.last, let index = runs[last].grants.lastIndex(where: { $0.tradeNumber == trade }) else { return .nothingLeft }
+        guard let last = runs.indices.last, let index = runs[last].grants.lastIndex(where: { $0.tradeNumber == trade }) else {
+            return .nothingLeft
+        }
         let taken = take(time, run: last, grant: index)
         return taken > .zero ? .tookBack([Taken(tradeNumber: trade, time: taken)]) : .nothingLeft
     }

@@ -71,7 +71,8 @@ struct WindowEvent: PGRowDecodable, Sendable {
         let (createTime, addTime, amount, productID, appID): (Instant, TimeSpan, Money, MessageProduct.ID, App.ID)
         let (recordedAt, commit): (Instant, Int64)
         (
-            resourceID, kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID, appID, source, commission, recordedAt,
+            resourceID, kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID, appID, source, commission,
+            recordedAt,
             commit, ordinal
         ) = try row.decode()
         guard let kind = PaymentEvent.Kind(rawValue: kind), let source = RecordedEvent.Source(rawValue: source) else {

@@ -30,7 +30,8 @@ struct DatabaseOptions: ParsableArguments {
 }
 
 /// Runs services around a body and shuts them down gracefully behind it; SIGINT and SIGTERM cancel the body.
-func withRunning<R: Sendable>(_ services: [any Service], logger: Logger, _ body: @Sendable @escaping () async throws -> R) async throws -> R {
+func withRunning<R: Sendable>(_ services: [any Service], logger: Logger, _ body: @Sendable @escaping () async throws -> R) async throws -> R
+{
     let group = ServiceGroup(
         configuration: .init(services: services.map { .init(service: $0, successTerminationBehavior: .ignore) }, logger: logger))
     return try await withThrowingTaskGroup(of: R?.self) { tasks in

@@ -15,7 +15,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     /// `market demo seed`
     struct Seed: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a publisher with an app, a topic and two listed products; print its secrets.")
+        static let configuration = CommandConfiguration(
+            abstract: "Make a publisher with an app, a topic and two listed products; print its secrets.")
 
         @OptionGroup var database: DatabaseOptions
         @Option(help: "Where the server will be reached, for the address that callbacks go to.")

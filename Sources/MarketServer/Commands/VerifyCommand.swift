@@ -11,7 +11,9 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Re-derive every stored window from the events and check the invariants.",
-        discussion: "Reads one snapshot of the database and changes nothing. Exit status: 0 when all agrees, 2 on any drift, 1 when it could not be told.")
+        discussion:
+            "Reads one snapshot of the database and changes nothing. Exit status: 0 when all agrees, 2 on any drift, 1 when it could not be told."
+    )
 
     @OptionGroup var database: DatabaseOptions
 
@@ -39,7 +41,8 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 
     private func describe(_ state: WindowState?) -> String {
-        state.map { "payEndTime \($0.payEndTime.milliseconds), last event \($0.lastEventTime.milliseconds), \($0.payments) payments" } ?? "nothing"
+        state.map { "payEndTime \($0.payEndTime.milliseconds), last event \($0.lastEventTime.milliseconds), \($0.payments) payments" }
+            ?? "nothing"
     }
 }
 

@@ -90,8 +90,10 @@ struct DemoHistory: Sequence {
             let unit = random.unit()
             let subscribers = Double(Swift.max(history.events / 8, 1))
             let payment = Payment(
-                tradeNumber: TradeNumberMaker.make(at: time, serial: random.below(10_000_000_000)), subscriber: Int(subscribers * unit * unit),
-                product: history.products[random.below(history.products.count)], plan: Self.plans[random.below(Self.plans.count)], time: time)
+                tradeNumber: TradeNumberMaker.make(at: time, serial: random.below(10_000_000_000)),
+                subscriber: Int(subscribers * unit * unit),
+                product: history.products[random.below(history.products.count)], plan: Self.plans[random.below(Self.plans.count)],
+                time: time)
             if payments.count < Self.memory { payments.append(payment) } else { payments[random.below(Self.memory)] = payment }
             return line(payment, number: payment.tradeNumber, type: 1, plan: payment.plan, time: time, names: nil)
         }
@@ -110,13 +112,15 @@ struct DemoHistory: Sequence {
                     names: payment.tradeNumber)
             default:
                 return line(
-                    payment, number: TradeNumberMaker.make(at: time, serial: random.below(10_000_000_000)), type: 2, plan: plan, time: time, names: nil)
+                    payment, number: TradeNumberMaker.make(at: time, serial: random.below(10_000_000_000)), type: 2, plan: plan, time: time,
+                    names: nil)
             }
         }
 
         private func line(_ payment: Payment, number: String, type: Int, plan: Plan, time: Int64, names: String?) -> String {
             var text = "{\"addTime\":\(plan.addTime),\"amount\":\(plan.amount),\"appId\":\(payment.product.appID),\"createTime\":\(time),"
-            text += "\"prodId\":\(payment.product.productID),\"tradeNo\":\"\(number)\",\"type\":\(type),\"uid\":\"UID_demo\(payment.subscriber)\""
+            text +=
+                "\"prodId\":\(payment.product.productID),\"tradeNo\":\"\(number)\",\"type\":\(type),\"uid\":\"UID_demo\(payment.subscriber)\""
             if let names { text += ",\"payTradeNo\":\"\(names)\"" }
             return text + "}"
         }
@@ -129,7 +133,8 @@ enum TradeNumberMaker {
         let local = time + 8 * 3_600_000
         let (days, rest) = (local / 86_400_000, local % 86_400_000)
         let (year, month, day) = civil(days)
-        return pad(year, 4) + pad(month, 2) + pad(day, 2) + pad(rest / 3_600_000, 2) + pad(rest / 60_000 % 60, 2) + pad(rest / 1_000 % 60, 2)
+        return pad(year, 4) + pad(month, 2) + pad(day, 2) + pad(rest / 3_600_000, 2) + pad(rest / 60_000 % 60, 2)
+            + pad(rest / 1_000 % 60, 2)
             + pad(rest % 1_000, 3) + pad(Int64(serial), 10)
     }
 

@@ -22,7 +22,8 @@ struct DemoMarket: Sendable {
     static func make(in catalog: Catalog) async throws -> DemoMarket {
         let (publisher, key) = try await catalog.createPublisher(Publisher.Draft(name: "Tides", email: email))
         let (app, secrets) = try await catalog.createApp(
-            App.Draft(name: "潮汐表 Tide tables", description: "High and low water, every morning", externalID: externalAppID).validated(), of: publisher.id)
+            App.Draft(name: "潮汐表 Tide tables", description: "High and low water, every morning", externalID: externalAppID).validated(),
+            of: publisher.id)
         let topic = try await catalog.createTopic(Topic.Draft(name: "大潮 Spring tides", description: nil), in: app.id, of: publisher.id)
         let plans = [
             PricePlan.Draft(name: "1 day", amount: Money(fen: 50), addTime: TimeSpan(milliseconds: 86_400_000)),
@@ -31,7 +32,8 @@ struct DemoMarket: Sendable {
         ]
         var products: [MessageProduct.ID] = []
         for (name, resources, external) in [
-            ("All tides 潮汐全套", [app.id.rawValue, topic.id.rawValue], externalProductID), ("Spring tides 大潮提醒", [topic.id.rawValue], externalProductID + 1),
+            ("All tides 潮汐全套", [app.id.rawValue, topic.id.rawValue], externalProductID),
+            ("Spring tides 大潮提醒", [topic.id.rawValue], externalProductID + 1),
         ] {
             let draft = try MessageProduct.Draft(
                 name: name, summary: "Tides of your harbour", description: "A message every morning, and before each spring tide.",
@@ -40,7 +42,9 @@ struct DemoMarket: Sendable {
             _ = try await catalog.review(product.id, .approve(commissionBps: 1_000, reason: nil), actor: "demo")
             products.append(product.id)
         }
-        return DemoMarket(publisher: publisher, apiKey: key, app: app, appToken: secrets.appToken, inboundKey: secrets.inboundKey, topic: topic, products: products)
+        return DemoMarket(
+            publisher: publisher, apiKey: key, app: app, appToken: secrets.appToken, inboundKey: secrets.inboundKey, topic: topic,
+            products: products)
     }
 
     /// The demo market that is there already, with new secrets: the old ones were shown once. Nil when there is none.
@@ -54,7 +58,8 @@ struct DemoMarket: Sendable {
         let (_, key) = try await catalog.createKey(PublisherKey.Draft(name: "market dev", scopes: [.read, .write]), of: publisher.id)
         return DemoMarket(
             publisher: publisher, apiKey: key, app: app, appToken: try await catalog.rotateAppToken(of: app.id, of: publisher.id),
-            inboundKey: try await catalog.rotateInboundKey(of: app.id, of: publisher.id), topic: topic, products: products.map(\.id).sorted())
+            inboundKey: try await catalog.rotateInboundKey(of: app.id, of: publisher.id), topic: topic,
+            products: products.map(\.id).sorted())
     }
 
     /// What a history of this market is made of, by the platform's numbers.

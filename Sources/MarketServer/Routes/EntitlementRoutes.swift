@@ -49,7 +49,8 @@ struct EntitlementRoutes: Sendable {
         try await resources.requireAccess(to: resource, for: context.principal)
         let known = knownAt.map(Instant.init(milliseconds:))
         let (instant, all) = try await entitlements.of(uids, on: resource, at: at.map(Instant.init(milliseconds:)), knownAt: known)
-        var text = "{\"resourceId\":\(resource),\"at\":\(instant.milliseconds),\"knownAt\":\(known.map { "\($0.milliseconds)" } ?? "null"),\"data\":["
+        var text =
+            "{\"resourceId\":\(resource),\"at\":\(instant.milliseconds),\"knownAt\":\(known.map { "\($0.milliseconds)" } ?? "null"),\"data\":["
         for (index, answer) in all.enumerated() {
             if index > 0 { text += "," }
             text += "{\"uid\":\"\(answer.uid)\",\"entitled\":\(answer.entitled),\"payEndTime\":\(answer.payEndTime.milliseconds)}"

@@ -15,7 +15,8 @@ struct InboundRoute: Sendable {
     static let maxBody = 65_536
 
     func receive(_ request: Request, _ context: MarketContext) async throws -> Response {
-        guard let key = context.parameters.get("inboundKey"), let recipient = try await mailroom.recipient(inboundKey: TokenDigest(of: key)) else {
+        guard let key = context.parameters.get("inboundKey"), let recipient = try await mailroom.recipient(inboundKey: TokenDigest(of: key))
+        else {
             throw CatalogError.notFound("inbound key")
         }
         let letter = Letter(recipient: recipient, mailroom: mailroom)

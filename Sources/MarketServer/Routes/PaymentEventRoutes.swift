@@ -55,7 +55,9 @@ struct PaymentEventRoutes: Sendable {
         let limit = Int(try query.integer("limit", in: 1...1_000) ?? 100)
         var position: EventPosition?
         if let cursor = try query.text("after") {
-            guard let read = EventPosition(cursor: cursor) else { throw RequestError.malformedParameter("after", "not a cursor of this feed") }
+            guard let read = EventPosition(cursor: cursor) else {
+                throw RequestError.malformedParameter("after", "not a cursor of this feed")
+            }
             position = read
         }
         let events = try await database.run(EventFeed.page(of: publisher, after: position, limit: limit + 1), of: publisher)

@@ -25,7 +25,8 @@ struct PlatformRoutes: Sendable {
                 let entitlement = try await entitlements.of(uid, on: resource.id)
                 data.append(
                     PayEndTime(
-                        resourceType: resource.kind.rawValue, resourceID: resource.id.rawValue, payEndTime: entitlement.payEndTime.milliseconds))
+                        resourceType: resource.kind.rawValue, resourceID: resource.id.rawValue,
+                        payEndTime: entitlement.payEndTime.milliseconds))
             }
             return try .json(Envelope(code: 1000, msg: "处理成功", data: data, success: true))
         } catch let error as RequestError {

@@ -30,7 +30,9 @@ struct QuarantineRoutes: Sendable {
     /// `POST /v1/quarantine/{quarantineId}/replay`
     func replay(_ request: Request, _ context: MarketContext) async throws -> Response {
         let message = try await message(context)
-        guard let outcome = try await desk.replay(message) else { throw RequestError.stateForbids("The message is \(message.state.rawValue) already.") }
+        guard let outcome = try await desk.replay(message) else {
+            throw RequestError.stateForbids("The message is \(message.state.rawValue) already.")
+        }
         return switch outcome {
         case .recorded: try .json(ReplayAnswer(status: "recorded", quarantineId: message.id.rawValue))
         case .duplicate: try .json(ReplayAnswer(status: "duplicate", quarantineId: message.id.rawValue))

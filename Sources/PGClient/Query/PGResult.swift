@@ -1,3 +1,4 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
 import CLibPQ
 
 /// What one statement answered. Rows share it; it is freed with the last of them.
