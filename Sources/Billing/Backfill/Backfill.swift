@@ -133,14 +133,19 @@ public struct Backfill: Sendable {
             if case .message(let submission) = line.reading { submission } else { nil }
         }
         var outcomes = try await recorder.record(submissions)[...]
+        let unreadable = chunk.lines.compactMap { line -> Keepsake? in
+            guard case .unreadable(let reason, let detail, let body) = line.reading else { return nil }
+            return Keepsake(publisher: publisherID, app: nil, source: source, reason: reason, detail: detail, body: body)
+        }
+        var numbers = try await mailroom.keep(unreadable)[...]
         var answers: [Answer] = []
         for line in chunk.lines {
             switch line.reading {
             case .message(let submission):
                 answers.append(Answer(line: line.number, tradeNumber: submission.message.tradeNo, outcome: outcomes.removeFirst()))
-            case .unreadable(let reason, let detail, let body):
-                let id = try await mailroom.keep(body, reason: reason, detail: detail, publisher: publisherID, app: nil, source: source)
-                answers.append(Answer(line: line.number, tradeNumber: nil, outcome: .quarantined(reason, detail: detail, id: id)))
+            case .unreadable(let reason, let detail, _):
+                let outcome = RecordOutcome.quarantined(reason, detail: detail, id: numbers.removeFirst())
+                answers.append(Answer(line: line.number, tradeNumber: nil, outcome: outcome))
             }
         }
         return answers

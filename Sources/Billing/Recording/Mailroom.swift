@@ -15,10 +15,14 @@ public struct Mailroom: Sendable {
     public func keep(
         _ body: [UInt8], reason: QuarantineReason, detail: String, publisher: Publisher.ID, app: App.ID?, source: RecordedEvent.Source
     ) async throws -> QuarantinedMessage.ID {
-        try await database.transaction(attempts: 3) { transaction in
-            try await transaction.run(
-                QuarantinedMessage.keep(
-                    Keepsake(publisher: publisher, app: app, source: source, reason: reason, detail: detail, body: body)))
+        try await keep([Keepsake(publisher: publisher, app: app, source: source, reason: reason, detail: detail, body: body)])[0]
+    }
+
+    /// Keeps bodies, each once, in one transaction; their numbers in the same order.
+    func keep(_ bodies: [Keepsake]) async throws -> [QuarantinedMessage.ID] {
+        guard !bodies.isEmpty else { return [] }
+        return try await database.transaction(attempts: 3) { transaction in
+            try await transaction.runAll(bodies.map { QuarantinedMessage.keep($0) })
         }
     }
 
