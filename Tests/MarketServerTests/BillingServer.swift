@@ -78,6 +78,7 @@ struct BillingServer: Sendable {
 
         /// The body as JSON; null when it is none.
         var json: JSONValue { (try? JSONValue(json: bytes)) ?? .null }
+        var contentType: String { headers.first(name: "Content-Type") ?? "" }
         var text: String { String(decoding: bytes, as: UTF8.self) }
         /// The lines of NDJSON.
         var lines: [JSONValue] { bytes.split(separator: 0x0A).map { (try? JSONValue(json: $0)) ?? .null } }
@@ -113,6 +114,31 @@ struct BillingServer: Sendable {
             body: bytes, headers: Dictionary(answer.headers.map { ($0.name, $0.value) }) { first, _ in first })
         #expect(violations.prefix(5) == [], "\(method) \(path)", sourceLocation: sourceLocation)
         return answer
+    }
+
+    /// Sends a request and reads the answer's lines as they come, handing each on; their number.
+    func read(
+        _ method: HTTPRequest.Method, _ path: String, token: String, body: HTTPClientRequest.Body, headers: [String: String] = [:],
+        line: (Data) throws -> Void
+    ) async throws -> Int {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = HTTPMethod(rawValue: method.rawValue)
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        request.body = body
+        var count = 0
+        var rest = Data()
+        for try await buffer in try await Self.client.execute(request, timeout: .seconds(180)).body {
+            rest.append(contentsOf: buffer.readableBytesView)
+            while let end = rest.firstIndex(of: 0x0A) {
+                count += 1
+                try line(Data(rest[..<end]))
+                rest = rest[(end + 1)...]
+            }
+            rest = Data(rest)
+        }
+        #expect(rest.isEmpty, "the last line does not end")
+        return count
     }
 
     /// Many connections at once; the tests of one process share it.
