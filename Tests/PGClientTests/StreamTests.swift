@@ -13,7 +13,7 @@ struct StreamTests {
 
     private struct Stop: Error {}
 
-    private static let endless: SQL = "select g, repeat('x', 1000) from generate_series(1, 400000) g"
+    private static let endless: SQL = "select g, repeat('x', 1000) from generate_series(1, 1000000) g"
 
     private func residentKilobytes() throws -> Int {
         let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
@@ -21,7 +21,7 @@ struct StreamTests {
         return try #require(Int(line.filter(\.isNumber)))
     }
 
-    @Test("400 MB pass through a body without staying in memory", .timeLimit(.minutes(2)))
+    @Test("a gigabyte passes through a body without staying in memory", .timeLimit(.minutes(2)))
     func bounded() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in
@@ -35,8 +35,9 @@ struct StreamTests {
                     }
                     return (count, most)
                 }
-                #expect(rows == 400_000)
-                #expect(most - before < 250_000, "grew by \(most - before) kB")
+                #expect(rows == 1_000_000)
+                // The other tests of the process run beside this one and grow, too: by a third of what would stay, at most.
+                #expect(most - before < 600_000, "grew by \(most - before) kB")
             }
         }
     }
