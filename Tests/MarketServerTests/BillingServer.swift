@@ -79,6 +79,7 @@ struct BillingServer: Sendable {
         /// The body as JSON; null when it is none.
         var json: JSONValue { (try? JSONValue(json: bytes)) ?? .null }
         var contentType: String { headers.first(name: "Content-Type") ?? "" }
+        var retryAfter: Int { headers.first(name: "Retry-After").flatMap { Int($0) } ?? 0 }
         var text: String { String(decoding: bytes, as: UTF8.self) }
         /// The lines of NDJSON.
         var lines: [JSONValue] { bytes.split(separator: 0x0A).map { (try? JSONValue(json: $0)) ?? .null } }
@@ -145,6 +146,8 @@ struct BillingServer: Sendable {
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        // A server that is gone is gone.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 }

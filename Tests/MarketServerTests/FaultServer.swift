@@ -3,6 +3,7 @@ import HTTPTypes
 import MarketSchema
 import PGClient
 import PostgresCluster
+import Synchronization
 import TestSupport
 import Testing
 
@@ -31,5 +32,28 @@ extension BillingServer {
     /// The trade numbers of all recorded events, as the database has them.
     func storedTrades() async throws -> [String] {
         try await services.database.run(SQL("select trade_no from payment_event order by trade_no").values(String.self))
+    }
+}
+
+/// Names gathered by many tasks.
+final class Tally: Sendable {
+    private let names = Mutex<Set<String>>([])
+    private let ended = Atomic<Bool>(false)
+
+    var all: Set<String> { names.withLock { $0 } }
+
+    /// The number gathered with this one.
+    @discardableResult
+    func add(_ name: String) -> Int {
+        names.withLock { names in
+            names.insert(name)
+            return names.count
+        }
+    }
+
+    /// Whether those who gather shall stop.
+    var isOver: Bool {
+        get { ended.load(ordering: .relaxed) }
+        set { ended.store(newValue, ordering: .relaxed) }
     }
 }

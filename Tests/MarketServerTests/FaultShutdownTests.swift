@@ -1,0 +1,102 @@
+import AsyncHTTPClient
+import Foundation
+import HTTPTypes
+import NIOCore
+import PGClient
+import TestSupport
+import Testing
+
+@testable import MarketServer
+
+@Suite("A server that is asked to stop")
+struct FaultShutdownTests {
+    private typealias Event = BillingShop.Event
+
+    /// The beginning of an upload; the rest once the test says so.
+    private struct HeldUpload: AsyncSequence, Sendable {
+        let parts: [ByteBuffer]
+        let goOn: AsyncStream<Void>
+
+        struct AsyncIterator: AsyncIteratorProtocol {
+            var parts: ArraySlice<ByteBuffer>
+            let goOn: AsyncStream<Void>
+            var first = true
+
+            mutating func next() async throws -> ByteBuffer? {
+                if !first {
+                    var iterator = goOn.makeAsyncIterator()
+                    _ = await iterator.next()
+                }
+                first = false
+                return parts.popFirst()
+            }
+        }
+
+        func makeAsyncIterator() -> AsyncIterator { AsyncIterator(parts: parts[...], goOn: goOn) }
+    }
+
+    @Test("an upload in flight is taken to its end and answered line for line")
+    func uploadInFlight() async throws {
+        try await TestDatabaseServer.with { server, database in
+            let shop = try await BillingShop(server)
+            let lines = (1...4_000).map { Event(uid: "UID_\($0)", tradeNo: "trade-\($0)", createTime: 1_600_000_000_000 + $0).data + "\n" }
+            let parts = [ByteBuffer(string: lines[..<3_000].joined()), ByteBuffer(string: lines[3_000...].joined())]
+            let (goOn, continuing) = AsyncStream.makeStream(of: Void.self)
+            let answered = Tally()
+            let (firstAnswer, answering) = AsyncStream.makeStream(of: Void.self)
+            async let count = server.read(
+                .post, "/v1/payment-events", token: shop.key, body: .stream(HeldUpload(parts: parts, goOn: goOn), length: .unknown),
+                headers: ["Content-Type": "application/x-ndjson"]
+            ) { line in
+                let text = String(decoding: line, as: UTF8.self)
+                if text.contains(#""status":"recorded""#) { answered.add(text) }
+                answering.yield()
+            }
+            for await _ in firstAnswer { break }
+            await server.shutDown()
+            continuing.finish()
+            #expect(try await count == 4_000)
+            #expect(answered.all.count == 4_000)
+            let stored = try await withClient(database) { try await $0.run(SQL("select count(*) from payment_event").value(Int64.self)) }
+            #expect(stored == 4_000)
+        }
+    }
+
+    @Test("under load each request is answered or its connection refused, and what was acknowledged is stored")
+    func underLoad() async throws {
+        try await TestDatabaseServer.with { server, database in
+            let shop = try await BillingShop(server)
+            let acknowledged = Tally()
+            let (progress, counted) = AsyncStream.makeStream(of: Int.self)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for sender in 0..<12 {
+                    group.addTask {
+                        for number in 0... {
+                            let event = Event(
+                                uid: "UID_\(sender)", tradeNo: "trade-\(sender)-\(number)", createTime: 1_600_000_000_000 + number)
+                            // A connection that is refused or closed: the server is gone.
+                            guard let answer = try? await shop.callback(event) else { return }
+                            #expect([200, 503].contains(answer.status), "\(answer.text)")
+                            guard answer.status == 200 else { continue }
+                            counted.yield(acknowledged.add(event.tradeNo))
+                        }
+                    }
+                }
+                for await count in progress where count >= 200 { break }
+                await server.shutDown()
+                try await group.waitForAll()
+            }
+            let stored = try await withClient(database) {
+                try await $0.run(SQL("select trade_no from payment_event").values(String.self))
+            }
+            #expect(acknowledged.all.subtracting(stored) == [])
+        }
+    }
+}
+
+/// A server over a fresh database, with the database's address, which outlives the server.
+private enum TestDatabaseServer {
+    static func with(_ body: @escaping @Sendable (BillingServer, String) async throws -> Void) async throws {
+        try await BillingServer.with { server, database in try await body(server, database.url) }
+    }
+}
