@@ -5,11 +5,13 @@ import Logging
 import NIOCore
 import PGClient
 import ProductCatalog
+import Synchronization
 
 /// `GET /v1/resources/{resourceId}/audience`: who a message about the resource may reach, streamed, or how many.
 struct AudienceRoute: Sendable {
     let database: PGClient
     let resources: ResourceDirectory
+    let streams: AudienceStreams
 
     func audience(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
@@ -25,12 +27,15 @@ struct AudienceRoute: Sendable {
             let (instant, number) = try await audience.count(in: database)
             return .json(bytes: Array("{\"count\":\(number),\"at\":\(instant.milliseconds)}".utf8), status: .ok)
         }
+        guard let place = streams.take() else { throw RequestError.notReady("As many audiences as may be are being read at this moment.") }
         let format = Format(accept: request.headers[.accept])
         let database = database
         let logger = context.logger
         return Response(
             status: .ok, headers: [.contentType: format.mediaType],
             body: ResponseBody { writer in
+                // Given back when the answer is done with, sent or not.
+                defer { withExtendedLifetime(place) {} }
                 do {
                     try await Self.write(audience, as: format, from: database, to: &writer)
                 } catch {
@@ -78,5 +83,33 @@ struct AudienceRoute: Sendable {
             case .ndjson: buffer.writeString("{\"uid\":\"\(member.uid.text)\",\"payEndTime\":\(member.payEndTime.milliseconds)}\n")
             }
         }
+    }
+}
+
+/// How many audiences may be streamed at once. Each has a connection to the database for as long as its reader takes, so they must leave some to
+/// those who ask short questions.
+final class AudienceStreams: Sendable {
+    private let free: Atomic<Int>
+
+    init(atMost limit: Int) {
+        free = Atomic(limit)
+    }
+
+    /// A place among the readers, given up when it is let go of.
+    final class Place: Sendable {
+        private let streams: AudienceStreams
+
+        fileprivate init(_ streams: AudienceStreams) {
+            self.streams = streams
+        }
+
+        deinit { streams.free.add(1, ordering: .relaxed) }
+    }
+
+    /// Nil when all places are taken.
+    func take() -> Place? {
+        if free.subtract(1, ordering: .relaxed).newValue >= 0 { return Place(self) }
+        free.add(1, ordering: .relaxed)
+        return nil
     }
 }

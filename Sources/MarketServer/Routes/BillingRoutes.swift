@@ -7,7 +7,9 @@ func billingRoutes(_ services: AppServices) -> [Route] {
     let inbound = InboundRoute(recorder: services.recorder, mailroom: services.mailroom)
     let payments = PaymentEventRoutes(database: services.database, recorder: services.recorder, mailroom: services.mailroom)
     let entitlements = EntitlementRoutes(database: services.database, entitlements: services.entitlements, resources: services.resources)
-    let audience = AudienceRoute(database: services.database, resources: services.resources)
+    let audience = AudienceRoute(
+        database: services.database, resources: services.resources,
+        streams: AudienceStreams(atMost: max(1, services.settings.databaseConnections / 2)))
     let quarantine = QuarantineRoutes(database: services.database, desk: services.quarantine)
     let platform = PlatformRoutes(database: services.database, entitlements: services.entitlements)
     return [

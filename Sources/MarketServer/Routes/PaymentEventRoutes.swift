@@ -16,6 +16,10 @@ struct PaymentEventRoutes: Sendable {
     func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
         try request.requireMediaType("application/x-ndjson")
+        // Nothing is unpacked here, and packed lines would each be kept as rubbish.
+        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw RequestError.mediaType(expected: "application/x-ndjson without a content encoding")
+        }
         let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill)
         let body = request.body
         let logger = context.logger
