@@ -61,7 +61,7 @@ struct FaultDatabaseTests {
 
     @Test(
         "killed under load: acknowledged ⊆ stored ⊆ sent, each once, and the windows agree; sent again, all of it is stored",
-        .disabled("does not end within a minute: the cause is not found yet"))
+        .timeLimit(.minutes(2)))
     func killedUnderLoad() async throws {
         try await FaultServer.with { server, cluster in
             let shop = try await BillingShop(server)
@@ -72,7 +72,7 @@ struct FaultDatabaseTests {
                 for sender in 0..<16 {
                     group.addTask {
                         var number = -1
-                        while !sent.isOver {
+                        while !sent.isOver, !Task.isCancelled {
                             number += 1
                             let event = Self.event(sender, number)
                             sent.add(event.tradeNo)
@@ -96,7 +96,7 @@ struct FaultDatabaseTests {
                     cluster.kill()
                     try cluster.startServer()
                 }
-                #expect(try await server.becomesReady())
+                try #require(try await server.becomesReady())
                 let before = acknowledged.all.count
                 for await count in progress where count >= before + 50 { break }
                 sent.isOver = true
