@@ -26,8 +26,8 @@ struct ServiceRoutes: Sendable {
         let status: String
     }
 
-    /// How long the database may take to answer.
-    private static let patience: Duration = .seconds(1)
+    /// How long the database may take to answer: less than the five seconds that a caller waits for a connection, and long enough for a busy machine.
+    private static let patience: Duration = .seconds(4)
 
     @Sendable private func readiness(_ request: Request, _ context: MarketContext) async throws -> Response {
         if Task.isShuttingDownGracefully { throw RequestError.notReady("The server is shutting down.") }
