@@ -5,6 +5,15 @@ MAKEFLAGS += --no-print-directory
 SWIFT_FORMAT_PATHS = Package.swift Sources Tests $(wildcard Benchmarks)
 # How long `make contract` makes up requests, in seconds.
 CONTRACT_SECONDS ?= 150
+# How long `make fuzz` feeds each decoder, in seconds.
+FUZZ_SECONDS ?= 60
+# Of `make chaos`: short or long; the seed of an earlier run.
+ROUNDS ?= short
+SEED ?=
+# Who may not mount has no file system to fill up, and the run says that it was left out. What is mounted is gone with the process, however it ends.
+CHAOS_MOUNTS = $(shell unshare --mount true 2>/dev/null && echo yes)
+CHAOS_AS = $(if $(CHAOS_MOUNTS),unshare --mount)
+CHAOS_LEFT_OUT = $(if $(CHAOS_MOUNTS),,--without disk-full)
 # For the program, in `make dev ARGS="--port 9000"`.
 ARGS ?=
 
@@ -48,6 +57,10 @@ test-fast: ## The tests alone: make test-fast ARGS="--filter PaidWindow"
 test-tsan: ## The database client's tests under the thread sanitizer
 	scripts/test-tsan $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## Decoders of what comes from outside under libFuzzer, FUZZ_SECONDS each (60); .build-fuzz keeps what it finds
+	scripts/fuzz $(FUZZ_SECONDS)
+
 .PHONY: openapi
 openapi: ## Check that openapi.yaml is an OpenAPI document
 	@scripts/setup --contract
@@ -60,6 +73,12 @@ contract: ## Hold a running server to openapi.yaml with generated requests
 	scripts/with-market sh -c 'scripts/contract --seconds $(CONTRACT_SECONDS) \
 		"$$MARKET_URL" "$$MARKET_OPERATOR_TOKEN" "$$MARKET_PUBLISHER_KEY" "$$MARKET_APP_TOKEN" "$$MARKET_INBOUND_KEY"'
 
+.PHONY: chaos
+chaos: setup ## Kill, cut and fill up what a server under load stands on (ROUNDS=long, SEED=n, ARGS="--only disk-full")
+	swift build --product market
+	MARKET_CHAOS=1 swift build --product Chaos
+	$(CHAOS_AS) .build/debug/Chaos --rounds $(ROUNDS) $(addprefix --seed ,$(SEED)) $(CHAOS_LEFT_OUT) $(ARGS)
+
 .PHONY: schema
 schema: setup ## Write sql/schema.sql anew after a migration was added
 	swift build --product market
@@ -71,9 +90,10 @@ release: setup ## Build the program for production: .build/release/market
 
 .PHONY: clean
 clean: ## Remove what builds made; the data of `make dev` (.market) stays
-	rm -rf .build .build-tsan .venv-contract
+	rm -rf .build .build-tsan .build-fuzz .venv-contract
 
 .PHONY: bench
-bench: ## Measure the import against pgbench on the same PostgreSQL (BENCH_EVENTS=100000)
+bench: ## Measure against stated limits: make bench ARGS="--events 200000 --only client capacity"; growth only where it is named
+	MARKET_BENCHMARKS=1 swift build -c release --scratch-path .build-release --product market
 	MARKET_BENCHMARKS=1 swift build -c release --scratch-path .build-release --product Benchmarks
-	.build-release/release/Benchmarks
+	.build-release/release/Benchmarks $(ARGS)

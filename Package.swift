@@ -34,10 +34,11 @@ var targets: [Target] = [
         dependencies: [.product(name: "Logging", package: "swift-log")],
         swiftSettings: settings
     ),
+    .target(name: "Randomness", swiftSettings: settings),
     .target(
         name: "TestSupport",
         dependencies: [
-            "PGClient", "PostgresCluster", .product(name: "Logging", package: "swift-log"),
+            "PGClient", "PostgresCluster", "Randomness", .product(name: "Logging", package: "swift-log"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         ],
         path: "Tests/TestSupport",
@@ -58,6 +59,7 @@ if !clientOnly {
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -87,15 +89,18 @@ if !clientOnly {
         .executableTarget(
             name: "MarketServer",
             dependencies: [
-                "Billing", "MarketSchema", "PGClient", "PostgresCluster", "ProductCatalog",
+                "Billing", "MarketSchema", "PGClient", "PostgresCluster", "ProductCatalog", "Randomness",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -120,11 +125,11 @@ if !clientOnly {
         .testTarget(
             name: "MarketServerTests",
             dependencies: [
-                "MarketServer", "Billing", "MarketSchema", "ProductCatalog", "PGClient", "TestSupport",
+                "MarketServer", "Billing", "MarketSchema", "PostgresCluster", "ProductCatalog", "PGClient", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings
@@ -134,15 +139,37 @@ if !clientOnly {
 
 /// `MARKET_BENCHMARKS=1` adds the benchmarks, which nobody needs who only builds and tests.
 if !clientOnly, ProcessInfo.processInfo.environment["MARKET_BENCHMARKS"] == "1" {
-    targets.append(
+    targets += [
+        .target(name: "CBlockingPQ", dependencies: ["CLibPQ"], path: "Benchmarks/CBlockingPQ"),
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Billing", "MarketSchema", "PGClient", "PostgresCluster", "ProductCatalog",
+                "CBlockingPQ", "PGClient", "PostgresCluster",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Benchmarks",
+            exclude: ["CBlockingPQ"],
+            swiftSettings: settings
+        ),
+    ]
+}
+
+/// `MARKET_CHAOS=1` adds what `make chaos` runs: faults against the built program.
+if !clientOnly, ProcessInfo.processInfo.environment["MARKET_CHAOS"] == "1" {
+    targets.append(
+        .executableTarget(
+            name: "Chaos",
+            dependencies: [
+                "MarketSchema", "PGClient", "PostgresCluster", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Tests/Chaos",
             swiftSettings: settings
         ))
 }

@@ -100,7 +100,8 @@ CREATE TABLE public.paid_window (
     last_event_time bigint NOT NULL,
     payments integer NOT NULL,
     unmatched integer NOT NULL,
-    uid text NOT NULL COLLATE pg_catalog."C"
+    uid text NOT NULL COLLATE pg_catalog."C",
+    run_start bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 
@@ -391,6 +392,8 @@ CREATE INDEX payment_event_feed ON public.payment_event USING btree (publisher_i
 
 CREATE INDEX payment_event_history ON public.payment_event USING btree (uid, product_id);
 
+CREATE INDEX payment_event_refunds ON public.payment_event USING btree (pay_trade_no, uid) WHERE (pay_trade_no IS NOT NULL);
+
 CREATE INDEX product_lineage ON public.product USING btree (lineage_id, id);
 
 CREATE INDEX product_publisher ON public.product USING btree (publisher_id, id);
@@ -572,6 +575,8 @@ GRANT UPDATE(last_event_time) ON TABLE public.paid_window TO market_server;
 GRANT UPDATE(payments) ON TABLE public.paid_window TO market_server;
 
 GRANT UPDATE(unmatched) ON TABLE public.paid_window TO market_server;
+
+GRANT UPDATE(run_start) ON TABLE public.paid_window TO market_server;
 
 GRANT SELECT,INSERT ON TABLE public.payment_event TO market_server;
 GRANT SELECT ON TABLE public.payment_event TO market_tenant;

@@ -57,20 +57,14 @@ extension RecordedEvent: PGRowDecodable {
             kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID, appID, source, commissionBps, recordedAt,
             commit, ordinal
         ) = try row.decode()
-        guard let kind = PaymentEvent.Kind(rawValue: kind), let source = Source(rawValue: source) else {
-            throw .decoding("payment_event.type or source")
-        }
+        guard let source = Source(rawValue: source) else { throw .decoding("payment_event.source") }
         self.source = source
-        event = PaymentEvent(
-            kind: kind, tradeNumber: tradeNumber, payTradeNumber: payTradeNumber, uid: uid, createTime: createTime, addTime: addTime,
-            amount: amount,
-            productID: productID)
+        event = try PaymentEvent((kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID))
         position = EventPosition(commit: commit, ordinal: ordinal)
     }
 
     /// The columns that `init(row:)` reads, of payment_event e.
     static let columns: SQL = """
-        e.type, e.trade_no, e.pay_trade_no, e.uid, e.create_time, e.add_time, e.amount, e.product_id, e.app_id, e.source, e.commission_bps,
-        e.recorded_at, e.commit_position, e.ordinal
+        \(PaymentEvent.columns), e.app_id, e.source, e.commission_bps, e.recorded_at, e.commit_position, e.ordinal
         """
 }

@@ -1,7 +1,7 @@
 import PGClient
 
 /// The number of a payment or a refund, the "merchant number" in the subscriber's bill: 6 to 64 of `[0-9A-Za-z_\-|*@]`.
-public struct TradeNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct TradeNumber: Hashable, Sendable {
     public let text: String
 
     /// Nil when the text is no trade number.
@@ -19,14 +19,10 @@ public struct TradeNumber: Hashable, Sendable, Comparable, CustomStringConvertib
         }
     }
 
-    public var description: String { text }
-
-    /// By bytes: the order that breaks ties of the fold must not hang on a locale.
-    public static func < (left: TradeNumber, right: TradeNumber) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+    init(stored text: String) {
+        self.text = text
+    }
 }
 
-extension TradeNumber: PGEncodable, PGDecodable {
-    public static var pgType: PGType { String.pgType }
-    public func encode(into bytes: inout PGBytes) { text.encode(into: &bytes) }
-    public init(pg cell: PGCell) throws(PGError) { text = try String(pg: cell) }
-}
+// Each by name, because the protocol itself is nobody's business outside.
+extension TradeNumber: WireWord, Comparable, CustomStringConvertible, PGEncodable, PGDecodable {}

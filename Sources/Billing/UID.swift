@@ -1,7 +1,7 @@
 import PGClient
 
 /// A subscriber's number on the platform: `UID_…`, 1 to 64 of `[0-9A-Za-z_\-.@|*:]`.
-public struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct UID: Hashable, Sendable {
     public let text: String
 
     /// Nil when the text is no uid.
@@ -13,14 +13,10 @@ public struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.text = text
     }
 
-    public var description: String { text }
-
-    /// By bytes, as the database's "C" collation has it: both sides must agree on the order in which windows are locked.
-    public static func < (left: UID, right: UID) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+    init(stored text: String) {
+        self.text = text
+    }
 }
 
-extension UID: PGEncodable, PGDecodable {
-    public static var pgType: PGType { String.pgType }
-    public func encode(into bytes: inout PGBytes) { text.encode(into: &bytes) }
-    public init(pg cell: PGCell) throws(PGError) { text = try String(pg: cell) }
-}
+// Each by name, because the protocol itself is nobody's business outside.
+extension UID: WireWord, Comparable, CustomStringConvertible, PGEncodable, PGDecodable {}

@@ -1,57 +1,29 @@
-import Billing
-import Foundation
 import Hummingbird
-import Logging
-import MarketSchema
-import PGClient
-import ProductCatalog
-import ServiceLifecycle
+import HummingbirdCore
+import NIOCore
 
-/// All that the server is made of, wired here and nowhere else.
-struct AppServices: Sendable {
-    let settings: ServerSettings
-    let logger: Logger
-    let startedAt = Date()
-    let metrics: MetricsRegistry
-    let database: PGClient
-    let schema: Migrator
-    let catalog: Catalog
-    let authenticator: Authenticator
-    let idempotency: Idempotency
-    let recorder: EventRecorder
-    let mailroom: Mailroom
-    let quarantine: QuarantineDesk
-    let entitlements: Entitlements
-    let resources: ResourceDirectory
-
-    init(_ settings: ServerSettings, metrics: MetricsRegistry = MetricsRegistry(), logger: Logger) throws {
-        self.settings = settings
-        self.logger = logger
-        self.metrics = metrics
-        database = PGClient(settings.database, logger: logger)
-        schema = try Migrator(Schema.migrations)
-        catalog = Catalog(database: database)
-        authenticator = Authenticator(database: database, operatorToken: settings.operatorToken.map { TokenDigest(of: $0) })
-        idempotency = Idempotency(database: database)
-        recorder = EventRecorder(database, logger: logger)
-        mailroom = Mailroom(database)
-        quarantine = QuarantineDesk(database, recorder: recorder, logger: logger)
-        entitlements = Entitlements(database)
-        resources = ResourceDirectory(database)
-    }
-
-    /// What runs beside the HTTP server, in the order of starting. Shutdown goes the other way, the HTTP server first, so that each one still has
-    /// what it stands on while it finishes.
-    var services: [any Service] {
-        [database, authenticator, recorder, entitlements, quarantine, IdempotencySweep(database: database, logger: logger)]
-    }
-}
+/// How long a connection may be silent while no request is being answered: longer than the 60 seconds for which proxies keep one in reserve, so that
+/// it is they who close first and none of them sends a request into a connection that is being closed.
+let standardIdleTimeout: Duration = .seconds(75)
 
 /// The server: the routes of the table over the services, with the services running beside it.
-func buildApplication(_ services: AppServices) -> some ApplicationProtocol {
+func buildApplication(_ services: AppServices, idleTimeout: Duration = standardIdleTimeout) -> some ApplicationProtocol {
     Application(
         router: RouteTable(services).router(services),
+        server: .init { EventLoopChannel(responder: $0, configuration: .init(idleTimeout: TimeAmount(idleTimeout))) },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
         services: services.services,
         logger: services.logger)
+}
+
+extension RouteTable {
+    /// The router that answers these routes and nothing else.
+    func router(_ services: AppServices) -> Router<MarketContext> {
+        let router = Router(context: MarketContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: RequestLog(metrics: services.metrics))
+        router.add(middleware: SecurityHeaders())
+        router.add(middleware: ProblemMiddleware(table: self))
+        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.guarded(by: services)) }
+        return router
+    }
 }

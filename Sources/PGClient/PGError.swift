@@ -34,9 +34,9 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
     public var sqlState: SQLState?
     /// The constraint that refused, as the server names it.
     public var constraint: String?
-    /// The server's primary message, which names tables and constraints but no values, or ours.
+    /// The server's primary message, which names tables and constraints but no values, or ours. One line, whatever the server said.
     public var message: String
-    /// The server's detail, which may show values.
+    /// The server's detail, which may show values. One line too.
     public var detail: String?
     /// Which query of a pipeline failed, from 0.
     public var queryIndex: Int?
@@ -52,11 +52,11 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
         detail: String? = nil, queryIndex: Int? = nil
     ) {
         self.kind = kind
-        self.message = message
+        self.message = message.asOneLine
         self.outcome = outcome
         self.sqlState = sqlState
-        self.constraint = constraint
-        self.detail = detail
+        self.constraint = constraint?.asOneLine
+        self.detail = detail?.asOneLine
         self.queryIndex = queryIndex
     }
 
@@ -82,6 +82,24 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
 
     public var debugDescription: String {
         detail.map { "\(description) \(message) \($0)" } ?? description
+    }
+}
+
+extension String {
+    /// The text with a space for each control character and line end: what the server quotes can be anybody's, and must not begin a line of the log
+    /// or move a terminal's cursor.
+    fileprivate var asOneLine: String {
+        guard unicodeScalars.contains(where: \.breaksLines) else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.map { $0.breaksLines ? " " : $0 }))
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var breaksLines: Bool {
+        switch properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }
 

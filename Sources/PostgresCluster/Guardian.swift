@@ -8,10 +8,13 @@ final class Guardian: @unchecked Sendable {
     // SAFETY: set up in init and used under the lock of the cluster that owns it.
     private let process = Process()
     private let lifeline = Pipe()
+    /// Left when the process has ended. Not waitUntilExit, which wants a run loop and spins without one while the process exits.
+    private let running = DispatchGroup()
     private let data: URL
     private let log: URL
 
     /// $1 folder of the log, the rest is the postmaster. SIGINT is a fast shutdown; after 10 s SIGQUIT, an immediate one.
+    /// The watchdog takes its sleep along when it is called off: whatever still runs counts as this process to Foundation, which would wait for it.
     private static let script = """
         log=$1; shift
         "$@" >>"$log" 2>&1 </dev/null &
@@ -19,7 +22,8 @@ final class Guardian: @unchecked Sendable {
         read -r word || word=fast
         case "$word" in
             immediate) kill -QUIT $pid;;
-            *) kill -INT $pid; (sleep 10; kill -QUIT $pid) 2>/dev/null & watchdog=$!;;
+            *) kill -INT $pid
+               (trap 'kill $timer; exit' TERM; sleep 10 & timer=$!; wait $timer; kill -QUIT $pid) 2>/dev/null & watchdog=$!;;
         esac
         wait $pid
         [ -n "$watchdog" ] && kill $watchdog 2>/dev/null
@@ -42,7 +46,15 @@ final class Guardian: @unchecked Sendable {
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        running.enter()
+        process.terminationHandler = { [running] _ in running.leave() }
+        do {
+            try process.run()
+        } catch {
+            // Nothing runs, so nothing will end.
+            running.leave()
+            throw error
+        }
     }
 
     /// Waits until the server takes connections, a minute at most: recovery after a crash takes its time.
@@ -51,8 +63,7 @@ final class Guardian: @unchecked Sendable {
         while Date() < deadline {
             // pg_isready waits by itself for the answer; between two tries there is nothing to wait on but time.
             if (try? Shell.run(isready.path, ["-h", socketFolder.path, "-p", "\(port)", "-t", "1"])) != nil { return }
-            guard process.isRunning else { break }
-            usleep(20_000)
+            guard running.wait(timeout: .now() + .milliseconds(20)) == .timedOut else { break }
         }
         stop(.immediate)
         throw PrivateClusterError.didNotStart(log: lastLines())
@@ -69,13 +80,12 @@ final class Guardian: @unchecked Sendable {
         return text.split(separator: "\n").first.flatMap { Int32($0) }
     }
 
-    func stop(_ mode: PrivateCluster.StopMode) {
+    func stop(_ mode: StopMode) {
         // A guard that is gone already cannot be told; then its server is gone, too.
         if mode == .immediate { try? lifeline.fileHandleForWriting.write(contentsOf: Data("immediate\n".utf8)) }
         try? lifeline.fileHandleForWriting.close()
-        // Not waitUntilExit, which wants a run loop and spins without one while the process exits.
-        let deadline = Date(timeIntervalSinceNow: 30)
-        while process.isRunning, Date() < deadline { usleep(5_000) }
+        // The shell gives the server ten seconds to end; one that outlives thirty is the system's to end.
+        _ = running.wait(timeout: .now() + .seconds(30))
     }
 
     /// The postmaster's children end by themselves when it is gone.

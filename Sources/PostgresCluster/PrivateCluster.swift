@@ -99,13 +99,6 @@ public final class PrivateCluster: Sendable {
         guardian.withLock { $0 = started }
     }
 
-    public enum StopMode: Sendable {
-        /// Sessions are ended, the data is written out.
-        case fast
-        /// As a crash: the next start recovers from the log.
-        case immediate
-    }
-
     /// Stops the server and waits until it is gone.
     public func stop(_ mode: StopMode = .fast) {
         guardian.withLock { guardian in
@@ -122,11 +115,17 @@ public final class PrivateCluster: Sendable {
         }
     }
 
+    /// Whether the server takes connections just now.
+    package func answers() -> Bool {
+        // pg_isready says why not by its exit status alone; any but 0 is no.
+        (try? Shell.run(binaries.appending(path: "pg_isready").path, ["-h", socketFolder.path, "-p", "\(port)", "-t", "3"])) != nil
+    }
+
     /// The server's main process; nil while it is stopped.
     public var postmasterPID: Int32? { guardian.withLock { $0?.postmasterPID } }
 
     /// A port that nobody listens on, below the range that the system hands to clients.
-    private static func freePort() throws -> Int {
+    package static func freePort() throws -> Int {
         for _ in 0..<200 {
             let port = Int.random(in: 20_000..<32_000)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

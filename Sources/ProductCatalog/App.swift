@@ -70,7 +70,7 @@ extension FieldCheck {
             value.wholeMatch(of: /https?:\/\/([0-9A-Za-z][0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([\/?].*)?/) != nil
             && (8...1000).contains(scalars.count) && !scalars.contains { $0 == " " || $0.properties.generalCategory == .control }
         require(
-            address && URL(string: value) != nil, pointer,
+            address && URL(string: value).map { ($0.port ?? 1) <= 65_535 && $0.port != 0 } == true, pointer,
             "an http or https address of at most 1000 characters, its host in ASCII and no user name in it")
     }
 

@@ -21,9 +21,8 @@ public final class Authenticator: Service {
         self.operatorToken = operatorToken
         lookUps = PGBatcher(label: "authenticator", maxBatch: Self.maxBatch, maxQueued: Self.maxQueued, workers: 2) { digests in
             do {
-                let owners = try await database.run(TokenOwner.all(of: digests))
-                let byIndex = Dictionary(owners.map { ($0.index, $0.principal) }) { first, _ in first }
-                return digests.indices.map { .success(byIndex[$0]) }
+                let owners = try await database.run(Principal.owners(of: digests))
+                return digests.map { .success(owners[$0]) }
             } catch {
                 return digests.map { _ in .failure(error) }
             }
@@ -34,15 +33,51 @@ public final class Authenticator: Service {
     ///
     /// - Throws: `PGError` when the database cannot be asked.
     public func principal(bearer: String) async throws -> Principal? {
-        guard bearer.utf8.count <= Self.longestToken else { return nil }
+        switch claim(of: bearer) {
+        case .nobody: nil
+        case .operatorToken: .operatorToken
+        case .digest(let digest): try await lookUps.submit(digest)
+        }
+    }
+
+    /// What can be said of a token without the database.
+    public enum Claim: Sendable {
+        case nobody
+        case operatorToken
+        /// A publisher key or an app token, if it is one: `Principal.owners(of:)` knows.
+        case digest(TokenDigest)
+    }
+
+    /// For those who ask about the token and something else in one round trip.
+    public func claim(of bearer: String) -> Claim {
+        guard bearer.utf8.count <= Self.longestToken else { return .nobody }
         let digest = TokenDigest(of: bearer)
         // Digests are compared in constant time, and tell nothing about the token in any time.
         if let operatorToken, operatorToken == digest { return .operatorToken }
-        return try await lookUps.submit(digest)
+        return .digest(digest)
     }
 
     public func run() async throws {
         try await lookUps.run()
+    }
+}
+
+extension Principal {
+    /// Whose these tokens are; one that is unknown or revoked is not among the keys. Each is looked up once, however often it is given.
+    public static func owners(of digests: [TokenDigest]) -> Query<[TokenDigest: Principal]> {
+        let digests = Array(Set(digests))
+        let rows: Query<[TokenOwner]> = SQL(
+            """
+            select t.n, k.publisher_id, k.id, k.scopes, null::bigint
+            from unnest(\(digests)) with ordinality t(digest, n)
+            join publisher_key k on k.token_sha256 = t.digest and k.revoked_at is null
+            union all
+            select t.n, a.publisher_id, null, null, a.id
+            from unnest(\(digests)) with ordinality t(digest, n)
+            join app a on a.token_sha256 = t.digest
+            """
+        ).all()
+        return rows.map { rows in Dictionary(rows.map { (digests[$0.index], $0.principal) }, uniquingKeysWith: { first, _ in first }) }
     }
 }
 
@@ -61,19 +96,5 @@ private struct TokenOwner: PGRowDecodable {
             principal = .app(app, publisher: publisher)
         default: throw PGError.decoding("a token belongs to a key or to an app")
         }
-    }
-
-    static func all(of digests: [TokenDigest]) -> Query<[TokenOwner]> {
-        SQL(
-            """
-            select t.n, k.publisher_id, k.id, k.scopes, null::bigint
-            from unnest(\(digests)) with ordinality t(digest, n)
-            join publisher_key k on k.token_sha256 = t.digest and k.revoked_at is null
-            union all
-            select t.n, a.publisher_id, null, null, a.id
-            from unnest(\(digests)) with ordinality t(digest, n)
-            join app a on a.token_sha256 = t.digest
-            """
-        ).all()
     }
 }

@@ -61,11 +61,7 @@ extension Catalog {
 
     /// As above, in a transaction of the publisher.
     public func rotateAppToken(of id: App.ID, of publisher: Publisher.ID, in transaction: PGTransaction) async throws -> AccessToken {
-        let token = AccessToken.make(.appToken)
-        guard try await transaction.run(App.replaceToken(of: id, of: publisher, with: token.digest)) == 1 else {
-            throw CatalogError.notFound("app")
-        }
-        return token
+        try await replaceSecret(.appToken, in: transaction) { App.replaceToken(of: id, of: publisher, with: $0) }
     }
 
     /// Gives the app another inbound key; the old one opens nothing from the commit on.
@@ -77,11 +73,15 @@ extension Catalog {
 
     /// As above, in a transaction of the publisher.
     public func rotateInboundKey(of id: App.ID, of publisher: Publisher.ID, in transaction: PGTransaction) async throws -> AccessToken {
-        let key = AccessToken.make(.inboundKey)
-        guard try await transaction.run(App.replaceInboundKey(of: id, of: publisher, with: key.digest)) == 1 else {
-            throw CatalogError.notFound("app")
-        }
-        return key
+        try await replaceSecret(.inboundKey, in: transaction) { App.replaceInboundKey(of: id, of: publisher, with: $0) }
+    }
+
+    private func replaceSecret(
+        _ kind: AccessToken.Kind, in transaction: PGTransaction, by replace: (TokenDigest) -> Query<Int>
+    ) async throws -> AccessToken {
+        let secret = AccessToken.make(kind)
+        guard try await transaction.run(replace(secret.digest)) == 1 else { throw CatalogError.notFound("app") }
+        return secret
     }
 
     /// Makes a topic of an app.

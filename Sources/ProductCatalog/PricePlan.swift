@@ -1,5 +1,3 @@
-import PGClient
-
 /// An amount and the time that it buys.
 public struct PricePlan: Sendable {
     public typealias ID = Identifier<PricePlan>
@@ -27,15 +25,5 @@ public struct PricePlan: Sendable {
                 (1...TimeSpan.longest.milliseconds).contains(addTime.milliseconds), pointer + "/addTime",
                 "1 to 3153600000000 ms (100 years)")
         }
-    }
-}
-
-extension PricePlan: PGRowDecodable {
-    public init(row: PGRow) throws(PGError) {
-        (id, name, amount, addTime) = try row.decode()
-    }
-
-    static func all(of product: MessageProduct.ID) -> Query<[PricePlan]> {
-        SQL("select id, name, amount, add_time from price_plan where product_id = \(product) order by position").all()
     }
 }

@@ -1,5 +1,3 @@
-import PGClient
-
 /// What can be sold: an app (messages to one person) or a topic (messages to all who follow). One sequence of ids serves both.
 public struct Resource: Sendable {
     public typealias ID = Identifier<Resource>
@@ -16,31 +14,4 @@ public struct Resource: Sendable {
     /// The app that a topic belongs to; an app's own id.
     public let appID: App.ID
     public let name: String
-}
-
-extension Resource: PGRowDecodable {
-    public init(row: PGRow) throws(PGError) {
-        let number: Int16
-        (id, number, publisherID, appID, name) = try row.decode()
-        guard let kind = Kind(rawValue: number) else { throw PGError.decoding("resource.kind") }
-        self.kind = kind
-    }
-
-    /// A resource of whichever publisher.
-    public static func with(_ id: ID) -> Query<Resource?> {
-        SQL("select id, kind, publisher_id, coalesce(app_id, id), name from resource where id = \(id)").first()
-    }
-
-    /// The resources that a product bundles, in the product's order.
-    public static func bundled(in product: MessageProduct.ID) -> Query<[Resource]> {
-        SQL(
-            """
-            select r.id, r.kind, r.publisher_id, coalesce(r.app_id, r.id), r.name
-            from product_resource b
-            join resource r on r.id = b.resource_id
-            where b.product_id = \(product)
-            order by b.position
-            """
-        ).all()
-    }
 }

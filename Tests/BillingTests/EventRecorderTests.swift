@@ -145,7 +145,7 @@ struct EventRecorderTests {
             for damage in [
                 "update paid_window set pay_end_time = pay_end_time + 1 where resource_id = 101",
                 "delete from paid_window where resource_id = 102",
-                "insert into paid_window values (102, 5, 5, 1, 0, 'UID_nobody')",
+                "insert into paid_window values (102, 5, 5, 1, 0, 'UID_nobody', 0)",
             ] {
                 try await market.database.asOwner(damage)
             }

@@ -79,7 +79,7 @@ struct BillingBackfillTests {
                 var wrong: [String] = []
                 let answered = try await shop.server.read(
                     .post, "/v1/payment-events", token: shop.key, body: .stream(Upload(count: count, seed: seed), length: .unknown),
-                    headers: ["Content-Type": "application/x-ndjson"]
+                    headers: [.contentType: "application/x-ndjson"]
                 ) { text in
                     number += 1
                     if Self.line(number).due == nil { number += 1 }
@@ -108,11 +108,11 @@ struct BillingBackfillTests {
         try await BillingShop.with { shop in
             for type in ["application/json", "text/csv", "text/plain", "application/x-ndjsonx", ""] {
                 try await shop.server.call(
-                    .post, "/v1/payment-events", token: shop.key, json: Event().data, headers: ["Content-Type": type], expecting: 415)
+                    .post, "/v1/payment-events", token: shop.key, json: Event().data, headers: [.contentType: type], expecting: 415)
             }
             for type in ["application/x-ndjson", "Application/X-NDJSON; charset=utf-8"] {
                 let answer = try await shop.server.call(
-                    .post, "/v1/payment-events", token: shop.key, json: Event().data, headers: ["Content-Type": type], expecting: 200)
+                    .post, "/v1/payment-events", token: shop.key, json: Event().data, headers: [.contentType: type], expecting: 200)
                 #expect(answer.lines.count == 1)
             }
             #expect(try await shop.backfill("").bytes == [])
@@ -131,7 +131,7 @@ struct BillingBackfillTests {
                 try await shop.server.call(
                     .post, "/v1/payment-events", token: shop.key,
                     body: .stream(Breaking(first: half), length: .known(Int64(text.utf8.count))),
-                    headers: ["Content-Type": "application/x-ndjson"])
+                    headers: [.contentType: "application/x-ndjson"])
             }
             let lines = try await shop.backfill(text).lines
             #expect(lines.count == 2_500 && lines.allSatisfy { [.string("recorded"), .string("duplicate")].contains($0["status"]) })
@@ -150,7 +150,7 @@ struct BillingBackfillTests {
             let rest = ByteBuffer(string: lines[3_000...].joined())
             let body = HTTPClientRequest.Body.stream(Waiting(first: first, rest: rest, signal: answers), length: .unknown)
             let count = try await shop.server.read(
-                .post, "/v1/payment-events", token: shop.key, body: body, headers: ["Content-Type": "application/x-ndjson"]
+                .post, "/v1/payment-events", token: shop.key, body: body, headers: [.contentType: "application/x-ndjson"]
             ) { _ in answered.yield() }
             #expect(count == 4_000)
         }

@@ -115,7 +115,7 @@ struct BillingClockTests {
             let lines = try await shop.get(path).lines
             #expect(lines.map { $0["uid"]?.string } == sorted.map(\.key), "\(mode), \(place)")
             #expect(lines.map { $0["payEndTime"]?.integer } == sorted.map(\.value.end), "\(mode), \(place)")
-            let csv = try await shop.server.call(.get, path, token: shop.key, headers: ["Accept": "text/csv"], expecting: 200)
+            let csv = try await shop.server.call(.get, path, token: shop.key, headers: [.accept: "text/csv"], expecting: 200)
             #expect(csv.contentType == "text/csv")
             #expect(csv.text == "uid,payEndTime\n" + sorted.map { "\($0.key),\($0.value.end)\n" }.joined())
             #expect(try await shop.get("\(path)&count=only")["count"]?.integer == sorted.count, "\(mode), \(place)")
@@ -127,7 +127,7 @@ struct BillingClockTests {
         try await BillingShop.with { shop in
             try await shop.callback(Event(uid: "UID_7", tradeNo: "trade-7"), expecting: 200)
             let uids = (0..<5_000).map { "UID_\($0 % 100)" }
-            func ask(_ uids: [String], _ status: Int, _ more: String = "") async throws -> BillingServer.Answer {
+            func ask(_ uids: [String], _ status: Int, _ more: String = "") async throws -> TestServer.Answer {
                 try await shop.server.call(
                     .post, "/v1/entitlements/checks", token: shop.appToken, json: #"{"resourceId":\#(shop.topic),"uids":\#(uids)\#(more)}"#,
                     expecting: status)

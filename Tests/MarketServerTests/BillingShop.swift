@@ -7,7 +7,7 @@ import Testing
 
 /// A publisher with an app, its topic, a product of both and one of the topic alone; all made over HTTP.
 struct BillingShop: Sendable {
-    let server: BillingServer
+    let server: TestServer
     let publisher: Int
     let key: String
     let app: Int
@@ -20,10 +20,10 @@ struct BillingShop: Sendable {
     let topicOnly: Int
 
     /// - Parameter platform: whether the app and its products carry the hosted platform's numbers: 30630, 12 and 13.
-    init(_ server: BillingServer, _ name: String = "Tides", platform: Bool = true) async throws {
+    init(_ server: TestServer, _ name: String = "Tides", platform: Bool = true) async throws {
         self.server = server
         let made = try await server.call(
-            .post, "/v1/publishers", token: BillingServer.operatorToken, json: #"{"name":"\#(name)","email":"a@example.com"}"#,
+            .post, "/v1/publishers", token: TestServer.operatorToken, json: #"{"name":"\#(name)","email":"a@example.com"}"#,
             expecting: 201)
         publisher = made.id
         key = try #require(made["apiKey"]?.string)
@@ -38,8 +38,8 @@ struct BillingShop: Sendable {
     }
 
     static func product(
-        of resources: [Int], _ externalID: Int?, _ server: BillingServer, _ key: String
-    ) async throws -> BillingServer.Answer {
+        of resources: [Int], _ externalID: Int?, _ server: TestServer, _ key: String
+    ) async throws -> TestServer.Answer {
         let external = externalID.map { #","externalId":\#($0)"# } ?? ""
         return try await server.call(
             .post, "/v1/products", token: key,
@@ -49,34 +49,34 @@ struct BillingShop: Sendable {
 
     /// A server with one shop.
     static func with(platform: Bool = true, _ body: @escaping @Sendable (BillingShop) async throws -> Void) async throws {
-        try await BillingServer.with { server, _ in try await body(BillingShop(server, platform: platform)) }
+        try await TestServer.with { try await body(BillingShop($0, platform: platform)) }
     }
 
     /// Sends a callback to the app's inbound address.
     @discardableResult
     func callback(_ json: String, expecting status: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation) async throws
-        -> BillingServer.Answer
+        -> TestServer.Answer
     {
         try await server.call(.post, inbound, json: json, expecting: status, sourceLocation: sourceLocation)
     }
 
     @discardableResult
     func callback(_ event: Event, expecting status: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation) async throws
-        -> BillingServer.Answer
+        -> TestServer.Answer
     {
         try await callback(event.callback, expecting: status, sourceLocation: sourceLocation)
     }
 
     @discardableResult
     func get(_ path: String, expecting status: Int? = 200, sourceLocation: SourceLocation = #_sourceLocation) async throws
-        -> BillingServer.Answer
+        -> TestServer.Answer
     {
         try await server.call(.get, path, token: key, expecting: status, sourceLocation: sourceLocation)
     }
 
-    func backfill(_ lines: String, expecting status: Int? = 200) async throws -> BillingServer.Answer {
+    func backfill(_ lines: String, expecting status: Int? = 200) async throws -> TestServer.Answer {
         try await server.call(
-            .post, "/v1/payment-events", token: key, json: lines, headers: ["Content-Type": "application/x-ndjson"], expecting: status)
+            .post, "/v1/payment-events", token: key, json: lines, headers: [.contentType: "application/x-ndjson"], expecting: status)
     }
 
     func payEndTime(_ uid: String, on resource: Int? = nil, _ more: String = "") async throws -> Int? {

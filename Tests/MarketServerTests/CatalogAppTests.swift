@@ -26,11 +26,11 @@ struct CatalogAppTests {
     }
 
     @Test(
-        "an address for callbacks is http or https, its host in ASCII, with no user name",
+        "an address for callbacks is http or https, its host in ASCII, with no user name and a port that there is",
         arguments: [
             ("https://example.com/cb?x=1", 201), ("http://127.0.0.1:9/", 201), ("http://[::1]:80/", 201), ("ftp://example.com/", 422),
             ("https://", 422), ("https://user@example.com/", 422), ("https://例え.jp/", 422), ("https://example.com/a b", 422),
-            ("example", 422),
+            ("example", 422), ("https://example.com:65535/", 201), ("https://example.com:65536/", 422), ("https://example.com:0/", 422),
         ])
     func callbackURL(_ url: String, _ status: Int) async throws {
         try await TestServer.with { server in

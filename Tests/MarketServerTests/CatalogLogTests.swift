@@ -1,6 +1,5 @@
 import HTTPTypes
-import Logging
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import MarketServer
@@ -10,7 +9,7 @@ struct CatalogLogTests {
     @Test("one line a request, with route, status and principal; never a path's secret, a token, a query or a body")
     func lines() async throws {
         let log = LogCapture()
-        try await TestServer.with(logger: log.logger) { server in
+        try await TestServer.with(logger: log.logger()) { server in
             let (id, key) = try await server.makePublisher("Secretive")
             try await server.call(.get, "/v1/apps?limit=7&cursor=c2VjcmV0", token: key, expecting: 400)
             try await server.call(.post, "/v1/inbound/in_0123456789secret", json: "{}", expecting: 404)
@@ -25,42 +24,6 @@ struct CatalogLogTests {
             for secret in [key, TestServer.operatorToken, "0123456789secret", "c2VjcmV0", "Secretive"] {
                 #expect(!log.lines.contains { "\($0)".contains(secret) })
             }
-        }
-    }
-}
-
-/// Keeps what is logged, for a test to read.
-final class LogCapture: Sendable {
-    struct Line: Sendable {
-        let message: String
-        let metadata: [String: String]
-    }
-
-    private let captured = Mutex<[Line]>([])
-
-    var lines: [Line] { captured.withLock { $0 } }
-
-    var logger: Logger {
-        var logger = Logger(label: "capture", factory: { _ in Handler(capture: self) })
-        logger.logLevel = .debug
-        return logger
-    }
-
-    private func add(_ line: Line) { captured.withLock { $0.append(line) } }
-
-    private struct Handler: LogHandler {
-        let capture: LogCapture
-        var metadata: Logger.Metadata = [:]
-        var logLevel: Logger.Level = .debug
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let all = metadata.merging(event.metadata ?? [:]) { $1 }
-            capture.add(Line(message: "\(event.message)", metadata: all.mapValues { "\($0)" }))
         }
     }
 }

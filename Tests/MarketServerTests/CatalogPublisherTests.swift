@@ -29,7 +29,8 @@ struct CatalogPublisherTests {
 
     @Test("without an operator token in the configuration the operator's routes are closed")
     func noOperator() async throws {
-        try await TestServer.with(operatorToken: nil) { server in
+        func withoutOperator(_ settings: inout ServerSettings) { settings.operatorToken = nil }
+        try await TestServer.with(configure: withoutOperator) { server in
             try await server.call(.get, "/v1/publishers", token: TestServer.operatorToken, expecting: 401)
         }
     }

@@ -27,7 +27,7 @@ struct FaultDatabaseTests {
                     ("/v1/entitlements/explain?resourceId=\(shop.topic)&uid=UID_xxxxxxx", shop.key),
                     ("/v1/resources/\(shop.topic)/audience", shop.key), ("/v1/resources/\(shop.topic)/audience?count=only", shop.key),
                     ("/v1/quarantine/\(kept)", shop.key), ("/v1/apps", shop.key), ("/v1/products/\(shop.both)", shop.key),
-                    ("/v1/publishers", BillingServer.operatorToken), ("/v1/market/products", BillingServer.operatorToken),
+                    ("/v1/publishers", TestServer.operatorToken), ("/v1/market/products", TestServer.operatorToken),
                     ("/v1/entitlements?resourceId=1&uid=UID_a", "pub_of_nobody"), ("/readyz", shop.key),
                 ] {
                     let answer = try await server.call(.get, path, token: token, expecting: 503)

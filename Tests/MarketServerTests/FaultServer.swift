@@ -11,15 +11,15 @@ import Testing
 
 /// A server over a PostgreSQL of the test's own, to be killed and held up.
 enum FaultServer {
-    static func with(_ body: @escaping @Sendable (BillingServer, PrivateCluster) async throws -> Void) async throws {
+    static func with(_ body: @escaping @Sendable (TestServer, PrivateCluster) async throws -> Void) async throws {
         try await TestCluster.own { cluster in
             _ = try await Migrator(Schema.migrations).migrate(.init(url: cluster.url()), logger: quiet)
-            try await BillingServer.with(url: cluster.url()) { server in try await body(server, cluster) }
+            try await TestServer.with(over: TestDatabase(url: cluster.url(), cluster: cluster)) { try await body($0, cluster) }
         }
     }
 }
 
-extension BillingServer {
+extension TestServer {
     /// Asks until the server says that it is ready; false when it does not within the limit.
     func becomesReady(within limit: Duration = .seconds(30)) async throws -> Bool {
         let deadline = ContinuousClock.now + limit

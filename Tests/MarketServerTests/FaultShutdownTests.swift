@@ -37,7 +37,7 @@ struct FaultShutdownTests {
 
     @Test("an upload in flight is taken to its end and answered line for line")
     func uploadInFlight() async throws {
-        try await TestDatabaseServer.with { server, database in
+        try await TestServer.with { server in
             let shop = try await BillingShop(server)
             let lines = (1...4_000).map { Event(uid: "UID_\($0)", tradeNo: "trade-\($0)", createTime: 1_600_000_000_000 + $0).data + "\n" }
             let parts = [ByteBuffer(string: lines[..<3_000].joined()), ByteBuffer(string: lines[3_000...].joined())]
@@ -46,7 +46,7 @@ struct FaultShutdownTests {
             let (firstAnswer, answering) = AsyncStream.makeStream(of: Void.self)
             async let count = server.read(
                 .post, "/v1/payment-events", token: shop.key, body: .stream(HeldUpload(parts: parts, goOn: goOn), length: .unknown),
-                headers: ["Content-Type": "application/x-ndjson"]
+                headers: [.contentType: "application/x-ndjson"]
             ) { line in
                 let text = String(decoding: line, as: UTF8.self)
                 if text.contains(#""status":"recorded""#) { answered.add(text) }
@@ -57,14 +57,16 @@ struct FaultShutdownTests {
             continuing.finish()
             #expect(try await count == 4_000)
             #expect(answered.all.count == 4_000)
-            let stored = try await withClient(database) { try await $0.run(SQL("select count(*) from payment_event").value(Int64.self)) }
+            let stored = try await withClient(server.database.url) {
+                try await $0.run(SQL("select count(*) from payment_event").value(Int64.self))
+            }
             #expect(stored == 4_000)
         }
     }
 
     @Test("under load each request is answered or its connection refused, and what was acknowledged is stored")
     func underLoad() async throws {
-        try await TestDatabaseServer.with { server, database in
+        try await TestServer.with { server in
             let shop = try await BillingShop(server)
             let acknowledged = Tally()
             let (progress, counted) = AsyncStream.makeStream(of: Int.self)
@@ -86,17 +88,10 @@ struct FaultShutdownTests {
                 await server.shutDown()
                 try await group.waitForAll()
             }
-            let stored = try await withClient(database) {
+            let stored = try await withClient(server.database.url) {
                 try await $0.run(SQL("select trade_no from payment_event").values(String.self))
             }
             #expect(acknowledged.all.subtracting(stored) == [])
         }
-    }
-}
-
-/// A server over a fresh database, with the database's address, which outlives the server.
-private enum TestDatabaseServer {
-    static func with(_ body: @escaping @Sendable (BillingServer, String) async throws -> Void) async throws {
-        try await BillingServer.with { server, database in try await body(server, database.url) }
     }
 }

@@ -4,7 +4,6 @@ import HTTPTypes
 import Logging
 import PGClient
 import ProductCatalog
-import Synchronization
 import TestSupport
 import Testing
 
@@ -12,36 +11,12 @@ import Testing
 
 @Suite("The log tells no secret")
 struct IsolationLogTests {
-    /// Keeps every line with all that stands in it.
-    private struct Recorder: LogHandler {
-        final class Lines: Sendable {
-            private let state = Mutex<[String]>([])
-            var all: [String] { state.withLock { $0 } }
-            func add(_ line: String) { state.withLock { $0.append(line) } }
-        }
-
-        let lines: Lines
-        var metadata: Logger.Metadata = [:]
-        var logLevel: Logger.Level = .trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.add("\(event.level) \(event.message) \(metadata) \(event.metadata ?? [:])")
-        }
-    }
-
     @Test("no token, inbound key, body or uid shows up, at whatever level, whatever fails")
     func secrets() async throws {
-        let lines = Recorder.Lines()
-        var logger = Logger(label: "test", factory: { _ in Recorder(lines: lines) })
-        logger.logLevel = .trace
+        let log = LogCapture()
         let secrets = Tally()
-        secrets.add(BillingServer.operatorToken)
-        try await BillingServer.with(logger: logger) { server, database in
+        secrets.add(TestServer.operatorToken)
+        try await TestServer.with(logger: log.logger(.trace)) { server in
             let shop = try await BillingShop(server)
             let inboundKey = String(shop.inbound.dropFirst("/v1/inbound/".count))
             let wrong = ["pub_" + String(repeating: "w", count: 43), "AT_nobody_has_this", "wrong-inbound-key"]
@@ -62,7 +37,7 @@ struct IsolationLogTests {
             _ = try await shop.feed()
             _ = try await shop.quarantine()
             // What the database refuses is logged; not with the values. (A 500 is in no operation's contract, so it is asked past it.)
-            try await database.asOwner("alter table payment_event add constraint test_refuses check (uid <> 'UID_refused_person')")
+            try await server.database.asOwner("alter table payment_event add constraint test_refuses check (uid <> 'UID_refused_person')")
             secrets.add("UID_refused_person")
             let refused = BillingShop.Event(uid: "UID_refused_person", tradeNo: "secret-trade-2")
             await #expect(throws: PGError.self) {
@@ -72,10 +47,11 @@ struct IsolationLogTests {
                         inboundApp: .init(rawValue: Int64(shop.app)), source: .inbound, body: []))
             }
         }
-        #expect(lines.all.count > 15)
-        for line in lines.all {
+        let lines = log.lines.map(\.description)
+        #expect(lines.count > 15)
+        for line in lines {
             for secret in secrets.all { #expect(!line.contains(secret), "\(line)") }
         }
-        #expect(lines.all.contains { $0.contains("/v1/inbound/{inboundKey}") })
+        #expect(lines.contains { $0.contains("/v1/inbound/{inboundKey}") })
     }
 }

@@ -49,7 +49,7 @@ struct IsolationTests {
         let names: Names
         let readOnly, revoked, oldAppToken, otherApp: String
 
-        init(_ server: BillingServer) async throws {
+        init(_ server: TestServer) async throws {
             let alpha = try await BillingShop(server, "Alpha", platform: false)
             self.alpha = alpha
             beta = try await BillingShop(server, "Beta", platform: false)
@@ -88,15 +88,14 @@ struct IsolationTests {
         }
     }
 
-    private static func ask(_ server: BillingServer, _ route: Route, _ names: Names, _ token: String?) async throws -> BillingServer.Answer
-    {
+    private static func ask(_ server: TestServer, _ route: Route, _ names: Names, _ token: String?) async throws -> TestServer.Answer {
         let type = route.path == "/v1/payment-events" ? "application/x-ndjson" : "application/json"
         return try await server.call(
-            route.method, names.path(route.path), token: token, json: names.body(route), headers: ["Content-Type": type])
+            route.method, names.path(route.path), token: token, json: names.body(route), headers: [.contentType: type])
     }
 
     /// What a refusal says, without the path that was asked.
-    private static func said(_ answer: BillingServer.Answer) -> [String: JSONValue] {
+    private static func said(_ answer: TestServer.Answer) -> [String: JSONValue] {
         var members = answer.json.object ?? ["text": .string(answer.text)]
         members["instance"] = nil
         return members
@@ -104,7 +103,7 @@ struct IsolationTests {
 
     @Test("nobody but its owner gets at what a publisher has: each route, each kind of token, each place of an id")
     func generated() async throws {
-        try await BillingServer.with { server, _ in
+        try await TestServer.with { server in
             let world = try await World(server)
             let before = try await world.sight()
             let routes = RouteTable(server.services).routes.filter { !$0.access.isPublic }
@@ -115,7 +114,7 @@ struct IsolationTests {
                     #expect(try await Self.ask(server, route, world.names, token).status == 401, "\(name)")
                 }
                 if !route.access.operatorToken {
-                    #expect(try await Self.ask(server, route, world.names, BillingServer.operatorToken).status == 403, "\(name): operator")
+                    #expect(try await Self.ask(server, route, world.names, TestServer.operatorToken).status == 403, "\(name): operator")
                 }
                 if route.access.publisher != .read {
                     #expect(try await Self.ask(server, route, world.names, world.readOnly).status == 403, "\(name): read only")
@@ -144,7 +143,7 @@ struct IsolationTests {
 
     @Test("a key of one app brings events of that publisher's products alone")
     func inboundOfAnother() async throws {
-        try await BillingServer.with { server, _ in
+        try await TestServer.with { server in
             let world = try await World(server)
             // Beta's address with Alpha's numbers: unknown, as if there were no such product.
             let event = BillingShop.Event(uid: "UID_b", tradeNo: "trade-of-b", appId: world.alpha.app, prodId: world.alpha.both)

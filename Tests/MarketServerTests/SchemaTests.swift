@@ -1,5 +1,6 @@
 import Foundation
 import MarketSchema
+import PostgresCluster
 import TestSupport
 import Testing
 
@@ -7,8 +8,8 @@ private let repository = (0..<3).reduce(URL(filePath: #filePath)) { url, _ in ur
 
 /// Whether `sql/schema.sql` was written by this version of pg_dump: another one words the same schema otherwise.
 private let dumpIsComparable: Bool = {
-    guard let programs = try? output(of: repository.appending(path: "scripts/private-postgres").path, ["bindir"]) else { return true }
-    let version = try? output(of: programs.trimmingCharacters(in: .whitespacesAndNewlines) + "/pg_dump", ["--version"])
+    guard let programs = try? Shell.run(repository.appending(path: "scripts/private-postgres").path, ["bindir"]) else { return true }
+    let version = try? Shell.run(programs.trimmingCharacters(in: .whitespacesAndNewlines) + "/pg_dump", ["--version"])
     return version?.contains(" 15.") ?? true  // The test itself says what is missing.
 }()
 
@@ -18,7 +19,7 @@ private let dumpIsComparable: Bool = {
         .enabled(if: dumpIsComparable, "sql/schema.sql is written by PostgreSQL 15's pg_dump"))
     func committedSchema() async throws {
         try await TestDatabase.with(Schema.migrations) { database in
-            let made = try output(of: repository.appending(path: "scripts/schema").path, [database.url])
+            let made = try Shell.run(repository.appending(path: "scripts/schema").path, [database.url])
             let committed = try String(contentsOf: repository.appending(path: "sql/schema.sql"), encoding: .utf8)
             // The file's first lines say where it comes from.
             let body = committed.split(separator: "\n", omittingEmptySubsequences: false).dropFirst(2).joined(separator: "\n")
@@ -27,21 +28,4 @@ private let dumpIsComparable: Bool = {
             #expect(!made.isEmpty)
         }
     }
-}
-
-/// What a program prints.
-private func output(of program: String, _ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: program)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    // Not waitUntilExit, which wants a run loop.
-    let deadline = Date(timeIntervalSinceNow: 30)
-    while process.isRunning, Date() < deadline { usleep(1_000) }
-    try #require(!process.isRunning && process.terminationStatus == 0, "\(program) ended with an error")
-    return String(decoding: data, as: UTF8.self)
 }

@@ -67,6 +67,42 @@ struct ConnectionLossTests {
         }
     }
 
+    /// The options of this process's sockets that lead to a port.
+    private func socketOptions(to port: Int, _ options: [Int32]) -> [[Int32]] {
+        (0..<Int32(4_096)).compactMap { descriptor in
+            var address = sockaddr_in()
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let named = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &size) }
+            }
+            guard named == 0, address.sin_family == sa_family_t(AF_INET), Int(UInt16(bigEndian: address.sin_port)) == port else {
+                return nil
+            }
+            return options.map { option in
+                var value: Int32 = -1
+                var size = socklen_t(MemoryLayout<Int32>.size)
+                let level = option == SO_KEEPALIVE ? SOL_SOCKET : Int32(IPPROTO_TCP)
+                return getsockopt(descriptor, level, option, &value, &size) == 0 ? value : -1
+            }
+        }
+    }
+
+    @Test("a peer that is gone is noticed by TCP, for those who listen or copy have no limit of silence", .timeLimit(.minutes(1)))
+    func keepAlive() async throws {
+        try await TestCluster.own { cluster in
+            // Seconds of silence, seconds between probes, probes; milliseconds that what was sent may go unanswered (Linux: tcp(7)).
+            let options = [SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT]
+            try await withClient(cluster.url(), { $0.maxConnections = 1 }) { client in
+                _ = try await client.run(SQL("select 1").execute)
+                #expect(socketOptions(to: cluster.port, options) == [[1, 15, 5, 3, 30_000]])
+            }
+            try await withClient(cluster.url() + "?keepalives_idle=60&tcp_user_timeout=0", { $0.maxConnections = 1 }) { client in
+                _ = try await client.run(SQL("select 1").execute)
+                #expect(socketOptions(to: cluster.port, options) == [[1, 60, 5, 3, 0]])
+            }
+        }
+    }
+
     @Test("options in the URL survive", .timeLimit(.minutes(1)))
     func urlOptions() async throws {
         try await TestDatabase.with { db in

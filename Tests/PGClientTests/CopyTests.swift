@@ -1,3 +1,4 @@
+import Foundation
 import PGClient
 import TestSupport
 import Testing
@@ -29,6 +30,26 @@ struct CopyTests {
                     return lines
                 }
                 #expect(total == 100_000)
+            }
+        }
+    }
+
+    @Test("a value of another type than its column's is refused, though its bytes would fit")
+    func types() async throws {
+        try await TestDatabase.with { database in
+            try await database.asOwner("create table t (at timestamptz, n integer)")
+            try await withClient(database.url) { client in
+                let epoch = Date(timeIntervalSince1970: 0)
+                let bytesOfDate = await #expect(throws: PGError.self) {
+                    _ = try await client.copy(into: "t", columns: ["at", "n"]) { try await $0.write(Int64(1), Int32(1)) }
+                }
+                let tooWide = await #expect(throws: PGError.self) {
+                    _ = try await client.copy(into: "t", columns: ["at", "n"]) { try await $0.write(epoch, Int64(1)) }
+                }
+                #expect([bytesOfDate?.kind, tooWide?.kind] == [.decoding, .decoding])
+                let count = try await client.copy(into: "t", columns: ["at"]) { try await $0.write(epoch) }
+                #expect(count == 1)
+                #expect(try await client.run(SQL("select count(*) from t").value(Int.self)) == 1)
             }
         }
     }

@@ -6,28 +6,18 @@ import Testing
 
 @Suite("Encryption and passwords")
 struct EncryptionTests {
-    private func run(_ program: String, _ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-    }
-
     /// Gives the cluster a certificate that it signed itself, and a rule that asks one role for a password.
     private func secure(_ cluster: PrivateCluster) async throws {
         let data = cluster.folder.appending(path: "data").path
-        try run(
+        try Shell.run(
             "/usr/bin/openssl",
             [
                 "req", "-new", "-x509", "-days", "2", "-nodes", "-subj", "/CN=localhost", "-newkey", "rsa:2048", "-keyout",
                 "\(data)/server.key",
                 "-out", "\(data)/server.crt",
             ])
-        try run("/bin/chown", ["--reference", data, "\(data)/server.key", "\(data)/server.crt"])
-        try run("/bin/chmod", ["600", "\(data)/server.key"])
+        try Shell.run("/bin/chown", ["--reference", data, "\(data)/server.key", "\(data)/server.crt"])
+        try Shell.run("/bin/chmod", ["600", "\(data)/server.key"])
         let rules = URL(filePath: "\(data)/pg_hba.conf")
         let old = try String(contentsOf: rules, encoding: .utf8)
         let handle = try FileHandle(forWritingTo: rules)

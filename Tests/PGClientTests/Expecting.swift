@@ -23,3 +23,17 @@ func eventually(_ condition: () async throws -> Bool) async throws {
         await Task.yield()
     }
 }
+
+/// A child's parent is asked for at the commit alone, a note stands by itself.
+let parentsAndNotes = [
+    Migration(
+        number: 1, name: "tables",
+        sql: """
+            create table parent (id bigint primary key);
+            create table child (
+                id bigint primary key,
+                parent bigint not null constraint child_has_parent references parent deferrable initially deferred
+            );
+            create table note (id bigint primary key, body text not null);
+            """)
+]

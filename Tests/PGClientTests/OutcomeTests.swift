@@ -6,22 +6,9 @@ import Testing
 
 @Suite("What an error says of what was written")
 struct OutcomeTests {
-    private static let schema = [
-        Migration(
-            number: 1, name: "tables",
-            sql: """
-                create table parent (id bigint primary key);
-                create table child (
-                    id bigint primary key,
-                    parent bigint not null constraint child_has_parent references parent deferrable initially deferred
-                );
-                create table note (id bigint primary key, body text not null);
-                """)
-    ]
-
     @Test("a pipeline whose deferred constraint fails at its implicit commit reports it", .timeLimit(.minutes(1)))
     func deferredInPipeline() async throws {
-        try await TestDatabase.with(Self.schema) { db in
+        try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
                 let error = await caught {
                     try await client.run(
@@ -37,7 +24,7 @@ struct OutcomeTests {
 
     @Test("a single statement whose deferred constraint fails reports it on the first, second and third use", .timeLimit(.minutes(1)))
     func deferredSingle() async throws {
-        try await TestDatabase.with(Self.schema) { db in
+        try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url, { $0.maxConnections = 1 }) { client in
                 for use in 1...3 {
                     let error = await caught { try await client.run(SQL("insert into child values (\(Int64(use)), 404)").execute) }
@@ -51,7 +38,7 @@ struct OutcomeTests {
 
     @Test("an answer that cannot be read after an autocommitted write has an unknown outcome", .timeLimit(.minutes(1)))
     func decodeAfterWrite() async throws {
-        try await TestDatabase.with(Self.schema) { db in
+        try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
                 let error = await caught { try await client.run(SQL("insert into note values (1, 'a') returning body").value(Int.self)) }
                 let rows = try await client.run(SQL("select count(*) from note").value(Int.self))
@@ -64,7 +51,7 @@ struct OutcomeTests {
 
     @Test("a transaction used after its end is refused", .timeLimit(.minutes(1)))
     func escapedTransaction() async throws {
-        try await TestDatabase.with(Self.schema) { db in
+        try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url, { $0.maxConnections = 1 }) { client in
                 let escaped = try await client.transaction { tx in
                     _ = try await tx.run(SQL("select 1").execute)

@@ -28,6 +28,16 @@ struct PrivateClusterTests {
         }
     }
 
+    @Test("a stop takes the time that the server takes, not that which a slow one would get", .timeLimit(.minutes(1)))
+    func stopsAtOnce() async throws {
+        try await TestCluster.own { cluster in
+            let began = ContinuousClock.now
+            cluster.stop()
+            // The watchdog of a slow server waits for ten seconds; an empty one is gone in some tenths.
+            #expect(ContinuousClock.now - began < .seconds(8))
+        }
+    }
+
     @Test("a killed server starts again and has recovered", .timeLimit(.minutes(1)))
     func killed() async throws {
         try await TestCluster.own { cluster in

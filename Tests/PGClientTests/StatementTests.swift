@@ -6,19 +6,6 @@ import Testing
 
 @Suite("Statements and values")
 struct StatementTests {
-    private static let schema = [
-        Migration(
-            number: 1, name: "tables",
-            sql: """
-                create table parent (id bigint primary key);
-                create table child (
-                    id bigint primary key,
-                    parent bigint not null constraint child_has_parent references parent deferrable initially deferred
-                );
-                create table note (id bigint primary key, body text not null);
-                """)
-    ]
-
     @Test("the same text with another parameter type is another statement", .timeLimit(.minutes(1)))
     func cacheKeyHasTypes() async throws {
         try await TestDatabase.with { db in
@@ -52,7 +39,7 @@ struct StatementTests {
 
     @Test("a copy statement run as a query is an error, not a hang", .timeLimit(.minutes(1)))
     func copyAsQuery() async throws {
-        try await TestDatabase.with(Self.schema) { db in
+        try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
                 let error = await caught { try await client.run(SQL("copy note to stdout").execute) }
                 #expect(error != nil)
@@ -147,6 +134,33 @@ struct StatementTests {
         }
     }
 
+    @Test("an error is one line, whatever the server quotes in it", .timeLimit(.minutes(1)))
+    func errorsAreOneLine() async throws {
+        try await TestDatabase.with { database in
+            try await withClient(database.url) { client in
+                let forged = "\nlevel=info\tmessage=\u{1B}[2Jfine\r\u{85}\u{2028}"
+                // The message quotes what is no number, the detail the key.
+                _ = try await client.run(SQL("create table t (name text constraint t_name_unique unique)").execute)
+                let insert = SQL("insert into t (name) values (\(forged))").execute
+                _ = try await client.run(insert)
+                let errors = [
+                    await caught { try await client.run(insert) },
+                    await caught { try await client.run(SQL("select (\(forged))::bigint").value(Int.self)) },
+                    await caught { try await client.run(SQL("select set_config('role', \(forged), true)").value(String.self)) },
+                ]
+                #expect(errors.allSatisfy { $0?.message.contains("message=") == true || $0?.detail?.contains("message=") == true })
+                for error in errors {
+                    let error = try #require(error)
+                    for text in [error.description, error.debugDescription, error.message, error.detail ?? ""] {
+                        #expect(
+                            !text.unicodeScalars.contains { $0.value < 0x20 || [0x7F, 0x85, 0x2028].contains($0.value) },
+                            "\(text.debugDescription)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("limits, nulls and mismatches of values", .timeLimit(.minutes(1)))
     func values() async throws {
         try await TestDatabase.with { database in
@@ -178,6 +192,9 @@ struct StatementTests {
                     await caught { try await client.run(SQL("select 1 where false").value(Int.self)) },
                     await caught { try await client.run(SQL("select 1 from generate_series(1, 2)").firstValue(Int.self)) },
                     await caught { try await client.run(SQL("select array[array[1, 2]]").value([Int].self)) },
+                    // The bytes of an empty array, and text that is as long.
+                    await caught { try await client.run(SQL("select decode(repeat('00', 12), 'hex')").value([Int].self)) },
+                    await caught { try await client.run(SQL("select repeat('x', 12)").value([String?].self)) },
                 ]
                 for (index, error) in wrong.enumerated() { #expect(error?.kind == .decoding, "\(index)") }
             }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PostgresCluster
+import Synchronization
 
 /// The PostgreSQL that the tests of one process share, started when the first test asks for it.
 ///
@@ -10,7 +11,7 @@ public enum TestCluster {
         var logger = Logger(label: "test-cluster")
         logger.logLevel = .warning
         let folder = FileManager.default.temporaryDirectory.appending(path: "market-tests-\(ProcessInfo.processInfo.processIdentifier)")
-        folders.append(folder)
+        folders.withLock { $0.append(folder) }
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
@@ -19,13 +20,13 @@ public enum TestCluster {
             logger: logger)
         atexit {
             if case .success(let cluster) = TestCluster.shared { cluster.stop(.immediate) }
-            for folder in TestCluster.folders { try? FileManager.default.removeItem(at: folder) }
+            for folder in TestCluster.folders.withLock({ $0 }) { try? FileManager.default.removeItem(at: folder) }
         }
         return cluster
     }
 
-    /// Removed at exit. Written once, before the first use of `shared` returns.
-    nonisolated(unsafe) private static var folders: [URL] = []
+    /// Removed at exit.
+    private static let folders = Mutex<[URL]>([])
 
     /// A cluster of the test's own, to be killed and cut; durable as in production. It is stopped and removed when the body ends.
     public static func own<R>(settings: [String: String] = [:], _ body: (PrivateCluster) async throws -> R) async throws -> R {

@@ -9,6 +9,11 @@ public struct TestDatabase: Sendable {
     public let url: String
     public let cluster: PrivateCluster
 
+    public init(url: String, cluster: PrivateCluster) {
+        self.url = url
+        self.cluster = cluster
+    }
+
     /// Lends the body a fresh database and drops it afterwards.
     public static func with<R>(_ migrations: [Migration] = [], _ body: (TestDatabase) async throws -> R) async throws -> R {
         let cluster = try TestCluster.shared.get()

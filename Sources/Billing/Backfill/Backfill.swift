@@ -97,7 +97,9 @@ public struct Backfill: Sendable {
         /// Nil for a line that asks for no answer: a blank one, the header.
         mutating func read(_ line: LineSplitter.Line) throws(Failure) -> Reading? {
             if line.oversized {
-                return .unreadable(.oversized, detail: "longer than \(LineSplitter.limit) bytes; the beginning is kept", body: line.bytes)
+                return .unreadable(
+                    .oversized, detail: "longer than \(LineSplitter.limit) bytes; the beginning is kept, once for all that begin so",
+                    body: line.bytes)
             }
             if line.isBlank { return nil }
             switch format {

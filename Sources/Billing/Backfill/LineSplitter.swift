@@ -1,3 +1,5 @@
+import Foundation
+
 /// Cuts a stream of bytes into lines, however the bytes are chunked. Memory is that of one line, and a line has a limit.
 public struct LineSplitter: Sendable {
     public struct Line: Sendable, Equatable {
@@ -23,17 +25,28 @@ public struct LineSplitter: Sendable {
 
     /// The lines that end in this chunk.
     public mutating func lines(in chunk: some Sequence<UInt8>) -> [Line] {
+        // A line's end is looked for many bytes at a time, which takes bytes that lie side by side.
+        chunk.withContiguousStorageIfAvailable { lines(in: UnsafeRawBufferPointer($0)) }
+            ?? Array(chunk).withUnsafeBytes { lines(in: $0) }
+    }
+
+    private mutating func lines(in chunk: UnsafeRawBufferPointer) -> [Line] {
         var lines: [Line] = []
-        for byte in chunk {
-            if byte == 0x0A {
-                lines.append(take())
-            } else if rest.count < Self.limit {
-                rest.append(byte)
-            } else {
-                restOversized = true
-            }
+        var left = chunk[...]
+        while let base = UnsafeRawBufferPointer(rebasing: left).baseAddress, let end = memchr(base, 0x0A, left.count) {
+            let count = base.distance(to: UnsafeRawPointer(end))
+            keep(left.prefix(count))
+            lines.append(take())
+            left = left.dropFirst(count + 1)
         }
+        keep(left)
         return lines
+    }
+
+    private mutating func keep(_ bytes: Slice<UnsafeRawBufferPointer>) {
+        let room = Self.limit - rest.count
+        rest.append(contentsOf: bytes.prefix(room))
+        if bytes.count > room { restOversized = true }
     }
 
     /// The last line where the stream ends without a line's end.

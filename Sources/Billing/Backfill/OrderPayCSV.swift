@@ -1,19 +1,25 @@
 /// Reads `order_pay` messages from CSV (RFC 4180, one record a line): the first line names the columns, in any order.
 public struct OrderPayCSV: Sendable {
-    static let required = ["addTime", "amount", "appId", "createTime", "prodId", "tradeNo", "type", "uid"]
+    private static let required = ["addTime", "amount", "appId", "createTime", "prodId", "tradeNo", "type", "uid"]
+    private static let optional = ["payTradeNo"]
     private let columns: [String]
 
     public struct Problem: Error, Sendable {
         public let detail: String
     }
 
-    /// - Throws: `Problem` that names the columns which are missing.
+    /// - Throws: `Problem` that names the columns which are missing or stand twice.
     public init(header: [UInt8]) throws(Problem) {
         // A byte order mark is what spreadsheets put in front.
         let bytes = header.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(header.dropFirst(3)) : header
         columns = try Self.fields(bytes)
         let missing = Self.required.filter { !columns.contains($0) }
         guard missing.isEmpty else { throw Problem(detail: "the header lacks \(missing.joined(separator: ", "))") }
+        // As with JSON's keys: of two equal ones another reader might take the other. What is none of ours may be called as it likes.
+        let known = columns.filter { (Self.required + Self.optional).contains($0) }
+        for (index, name) in known.enumerated() where known[..<index].contains(name) {
+            throw Problem(detail: "the column \(name) stands twice")
+        }
     }
 
     /// - Throws: `Problem` that names the column at fault.
@@ -41,10 +47,13 @@ public struct OrderPayCSV: Sendable {
             payTradeNo: text("payTradeNo"))
     }
 
+    /// Strict about quotes: a line that was cut or glued together must not be read as a trade that nobody made.
     private static func fields(_ line: [UInt8]) throws(Problem) -> [String] {
         var fields: [String] = []
         var field: [UInt8] = []
         var quoted = false
+        /// The field was in quotes, and they are closed.
+        var closed = false
         var index = 0
         while index <= line.count {
             let byte = index < line.count ? line[index] : nil
@@ -55,7 +64,7 @@ public struct OrderPayCSV: Sendable {
                         field.append(byte)
                         index += 1
                     } else {
-                        quoted = false
+                        (quoted, closed) = (false, true)
                     }
                 } else {
                     field.append(byte)
@@ -64,7 +73,11 @@ public struct OrderPayCSV: Sendable {
                 guard let text = String(validating: field, as: UTF8.self) else { throw Problem(detail: "no valid UTF-8") }
                 fields.append(text)
                 field.removeAll(keepingCapacity: true)
-            } else if byte == UInt8(ascii: "\""), field.isEmpty {
+                closed = false
+            } else if closed {
+                throw Problem(detail: "something stands behind the quotes of a field")
+            } else if byte == UInt8(ascii: "\"") {
+                guard field.isEmpty else { throw Problem(detail: "a quote stands in a field without quotes") }
                 quoted = true
             } else if let byte {
                 field.append(byte)

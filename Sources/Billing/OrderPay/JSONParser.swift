@@ -65,14 +65,9 @@ struct JSONParser {
     }
 
     private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSONObject {
-        at += 1
         var object = JSONObject()
-        skipSpace()
-        if next == UInt8(ascii: "}") {
-            at += 1
-            return object
-        }
-        while true {
+        if opensEmpty(before: UInt8(ascii: "}")) { return object }
+        repeat {
             skipSpace()
             guard next == UInt8(ascii: "\"") else { throw error("a key in quotes is due") }
             let name = try string()
@@ -82,36 +77,34 @@ struct JSONParser {
             let value = try value(depth: depth + 1)
             guard object.members.count < Self.maxMembers else { throw error("more than \(Self.maxMembers) keys in one object") }
             guard object.add(name, value) else { throw error("the key \"\(name.prefix(64))\" stands twice") }
-            skipSpace()
-            switch next {
-            case UInt8(ascii: ","): at += 1
-            case UInt8(ascii: "}"):
-                at += 1
-                return object
-            default: throw error("a comma or } is due")
-            }
-        }
+        } while try goesOn(before: UInt8(ascii: "}"))
+        return object
     }
 
     private mutating func array(depth: Int) throws(JSONSyntaxError) -> [JSONValue] {
-        at += 1
         var values: [JSONValue] = []
+        if opensEmpty(before: UInt8(ascii: "]")) { return values }
+        repeat { values.append(try value(depth: depth + 1)) } while try goesOn(before: UInt8(ascii: "]"))
+        return values
+    }
+
+    /// Passes the opening bracket; whether the closing one follows at once, and is passed too.
+    private mutating func opensEmpty(before close: UInt8) -> Bool {
+        at += 1
         skipSpace()
-        if next == UInt8(ascii: "]") {
-            at += 1
-            return values
+        guard next == close else { return false }
+        at += 1
+        return true
+    }
+
+    /// Passes what stands behind a member: whether it was a comma, with more to come, or the closing bracket.
+    private mutating func goesOn(before close: UInt8) throws(JSONSyntaxError) -> Bool {
+        skipSpace()
+        guard let byte = next, byte == UInt8(ascii: ",") || byte == close else {
+            throw error("a comma or \(Character(Unicode.Scalar(close))) is due")
         }
-        while true {
-            values.append(try value(depth: depth + 1))
-            skipSpace()
-            switch next {
-            case UInt8(ascii: ","): at += 1
-            case UInt8(ascii: "]"):
-                at += 1
-                return values
-            default: throw error("a comma or ] is due")
-            }
-        }
+        at += 1
+        return byte != close
     }
 
     private mutating func digits() -> Int {

@@ -19,7 +19,13 @@ public struct Entitlement: Sendable, Equatable {
 /// Questions about now that arrive while a look-up is in flight share the next one.
 public final class Entitlements: Service {
     private let database: PGClient
-    private let lookups: PGBatcher<WindowKey, CurrentWindow>
+    private let lookups: PGBatcher<Question, (principal: Principal?, window: CurrentWindow)>
+
+    /// What is asked about now: a window, and who asks where that is to be found out by the way.
+    private struct Question: Sendable {
+        let key: WindowKey
+        let token: TokenDigest?
+    }
 
     /// Keys of one look-up; past a few hundred a larger one gains nothing.
     static let maxLookup = 1_000
@@ -28,11 +34,13 @@ public final class Entitlements: Service {
 
     public init(_ database: PGClient) {
         self.database = database
-        lookups = PGBatcher(label: "entitlements", maxBatch: Self.maxLookup, maxQueued: Self.maxQueued) { keys in
+        lookups = PGBatcher(label: "entitlements", maxBatch: Self.maxLookup, maxQueued: Self.maxQueued) { questions in
             do {
-                return try await database.run(CurrentWindow.of(keys)).map { .success($0) }
+                let (owners, windows) = try await database.run(
+                    Principal.owners(of: questions.compactMap { $0.token }), CurrentWindow.of(questions.map { $0.key }))
+                return zip(questions, windows).map { question, window in .success((question.token.flatMap { owners[$0] }, window)) }
             } catch {
-                return keys.map { _ in .failure(error) }
+                return questions.map { _ in .failure(error) }
             }
         }
     }
@@ -45,16 +53,25 @@ public final class Entitlements: Service {
     ///   - at: the instant in question; nil for the database's now.
     ///   - knownAt: looks only at what we had recorded by then; nil for all that is known.
     public func of(_ uid: UID, on resource: Resource.ID, at: Instant? = nil, knownAt: Instant? = nil) async throws -> Entitlement {
-        let key = WindowKey(resourceID: resource, uid: uid)
-        if knownAt == nil {
-            let window = try await lookups.submit(key)
-            let instant = at ?? window.now
-            if window.state.lastEventTime <= instant {
-                return Entitlement(uid: uid, resourceID: resource, at: instant, payEndTime: window.state.payEndTime)
-            }
-            return try await folded([uid], on: resource, at: instant, knownAt: nil)[0]
+        guard knownAt == nil else { return try await of([uid], on: resource, at: at, knownAt: knownAt).all[0] }
+        let window = try await lookups.submit(Question(key: WindowKey(resourceID: resource, uid: uid), token: nil)).window
+        return try await entitlement(of: uid, on: resource, window, at: at)
+    }
+
+    /// The same, and who holds a token: both in one round trip. Whether the holder may have the answer is the caller's to decide.
+    public func of(
+        _ uid: UID, on resource: Resource.ID, at: Instant? = nil, askedWith token: TokenDigest
+    ) async throws -> (principal: Principal?, entitlement: Entitlement) {
+        let (principal, window) = try await lookups.submit(Question(key: WindowKey(resourceID: resource, uid: uid), token: token))
+        return (principal, try await entitlement(of: uid, on: resource, window, at: at))
+    }
+
+    private func entitlement(of uid: UID, on resource: Resource.ID, _ window: CurrentWindow, at: Instant?) async throws -> Entitlement {
+        let instant = at ?? window.now
+        guard window.state.lastEventTime > instant else {
+            return Entitlement(uid: uid, resourceID: resource, at: instant, payEndTime: window.state.payEndTime)
         }
-        return try await of([uid], on: resource, at: at, knownAt: knownAt).all[0]
+        return try await folded([uid], on: resource, at: instant, knownAt: nil)[0]
     }
 
     /// Many subscribers at one instant, in the order asked.
@@ -81,12 +98,10 @@ public final class Entitlements: Service {
     /// The fold of the events up to an instant: what the stored windows are a cache of.
     private func folded(_ uids: [UID], on resource: Resource.ID, at: Instant, knownAt: Instant?) async throws -> [Entitlement] {
         let keys = Set(uids).map { WindowKey(resourceID: resource, uid: $0) }.sorted()
-        var events: [UID: [PaymentEvent]] = [:]
-        for past in try await database.run(WindowEvent.history(of: keys, until: at, knownAt: knownAt)) {
-            events[past.key.uid, default: []].append(past.event)
-        }
+        let events = try await database.run(WindowEvent.history(of: keys, until: at, knownAt: knownAt))
         return uids.map { uid in
-            Entitlement(uid: uid, resourceID: resource, at: at, payEndTime: PaidWindow(folding: events[uid] ?? []).payEndTime)
+            let window = PaidWindow(folding: events[WindowKey(resourceID: resource, uid: uid)] ?? [])
+            return Entitlement(uid: uid, resourceID: resource, at: at, payEndTime: window.payEndTime)
         }
     }
 
@@ -96,9 +111,9 @@ public final class Entitlements: Service {
     ) async throws -> (at: Instant, explanation: Explanation) {
         let instant = if let at { at } else { try await database.run(SQL("select now_ms()").value(Instant.self)) }
         // Without an instant all events count, also one whose clock runs ahead of ours.
-        let events = try await database.run(
-            WindowEvent.history(of: [WindowKey(resourceID: resource, uid: uid)], until: at ?? .last, knownAt: knownAt))
-        return (instant, Explanation(of: events.map(\.recorded)))
+        let key = WindowKey(resourceID: resource, uid: uid)
+        let events = try await database.run(RecordedEvent.history(of: key, until: at ?? .last, knownAt: knownAt))
+        return (instant, Explanation(of: events))
     }
 }
 
@@ -110,7 +125,7 @@ struct CurrentWindow: PGRowDecodable, Sendable {
     init(row: PGRow) throws(PGError) {
         let (payEndTime, lastEventTime): (Instant, Instant)
         (payEndTime, lastEventTime, now) = try row.decode()
-        state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, payments: 0, unmatched: 0)
+        state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: .never, payments: 0, unmatched: 0)
     }
 
     /// The windows of these keys in their order.
@@ -119,24 +134,26 @@ struct CurrentWindow: PGRowDecodable, Sendable {
             """
             with clock as materialized (select now_ms() as now)
             select coalesce(w.pay_end_time, 0), coalesce(w.last_event_time, 0), clock.now
-            from clock, unnest(\(keys.map(\.resourceID)), \(keys.map(\.uid))) with ordinality k (resource_id, uid, n)
-            left join paid_window w on w.resource_id = k.resource_id and w.uid = k.uid collate "C"
+            from clock, unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality k (resource_id, uid, n)
+            left join lateral (
+                select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
+            ) as w on true
             order by k.n
             """
         ).all()
     }
 }
 
-extension WindowEvent {
-    /// The events of these windows up to an instant, as known at one.
-    static func history(of keys: [WindowKey], until: Instant, knownAt: Instant?) -> Query<[WindowEvent]> {
+extension RecordedEvent {
+    /// The events of a window up to an instant, as known at one.
+    static func history(of key: WindowKey, until: Instant, knownAt: Instant?) -> Query<[RecordedEvent]> {
         SQL(
             """
-            select k.resource_id, \(RecordedEvent.columns)
-            from unnest(\(keys.map(\.resourceID)), \(keys.map(\.uid))) as k (resource_id, uid)
-            join payment_event e on e.uid = k.uid collate "C"
-            join product_resource b on b.product_id = e.product_id and b.resource_id = k.resource_id
-            where e.create_time <= \(until)
+            select \(columns)
+            from payment_event e
+            join product_resource b on b.product_id = e.product_id and b.resource_id = \(key.resourceID)
+            where e.uid = \(key.uid)
+              and e.create_time <= \(until)
               and e.recorded_at <= coalesce(\(knownAt), 9223372036854775807)
             """
         ).all()

@@ -28,7 +28,8 @@ public final class EventRecorder: Service {
 
     /// Records submissions in one transaction and says what became of each, in their order.
     ///
-    /// - Throws: `PGError`. With outcome `.unknown` they may have been recorded; sending them again is always safe.
+    /// - Throws: `PGError`: with outcome `.unknown` they may have been recorded, and sending them again is always safe. `UnknownInboundKey` where one came
+    ///   under a key that nobody has.
     public func record(_ submissions: [Submission]) async throws -> [RecordOutcome] {
         guard !submissions.isEmpty else { return [] }
         return try await batcher.submit(submissions, weight: submissions.count)
@@ -40,23 +41,61 @@ public final class EventRecorder: Service {
 
     private static func record(_ requests: [[Submission]], database: PGClient, logger: Logger) async -> [Result<[RecordOutcome], any Error>]
     {
-        let results = await outcomes(of: requests.flatMap(\.self), database: database, logger: logger)
+        let results = await outcomes(ofLarge: requests.flatMap { $0 }, database: database, logger: logger)
         var rest = results[...]
         return requests.map { request in
             let mine = rest.prefix(request.count)
             rest = rest.dropFirst(request.count)
-            return Result { try mine.map { try $0.get() } }
+            return answer(of: mine)
         }
+    }
+
+    /// One answer for the submissions of one caller, who may have sent more than one transaction took: where some were recorded, "not applied" is not true
+    /// of them all.
+    static func answer(of results: some Collection<Result<RecordOutcome, any Error>>) -> Result<[RecordOutcome], any Error> {
+        Result {
+            do {
+                return try results.map { try $0.get() }
+            } catch var error as PGError where results.contains(where: { if case .success = $0 { true } else { false } }) {
+                error.outcome = .unknown
+                throw error
+            }
+        }
+    }
+
+    /// From so many events on a batch is worth two transactions at once: each then has enough to share the wait for the disk.
+    private static let worthTwo = 400
+
+    /// A large batch in two transactions at once. All of one subscriber go into one of them, so that they have no window in common; and all of one trade
+    /// number, so that of two events that contradict each other the first one stands.
+    private static func outcomes(
+        ofLarge submissions: [Submission], database: PGClient, logger: Logger
+    ) async -> [Result<RecordOutcome, any Error>] {
+        guard submissions.count >= worthTwo else { return await outcomes(of: submissions, database: database, logger: logger) }
+        var halfOfTrade: [String: Bool] = [:]
+        let inSecond = submissions.map { submission in
+            let half = halfOfTrade[submission.message.tradeNo] ?? submission.message.uid.hashValue.isMultiple(of: 2)
+            halfOfTrade[submission.message.tradeNo] = half
+            return half
+        }
+        let halves = [false, true].map { half in zip(submissions, inSecond).filter { $0.1 == half }.map { $0.0 } }
+        async let first = outcomes(of: halves[0], database: database, logger: logger)
+        async let second = outcomes(of: halves[1], database: database, logger: logger)
+        var (rest, restOfSecond) = (await first[...], await second[...])
+        return inSecond.map { $0 ? restOfSecond.removeFirst() : rest.removeFirst() }
     }
 
     /// A batch that the database refuses for one of its events is tried in halves, so that the others do not pay for it.
     private static func outcomes(of submissions: [Submission], database: PGClient, logger: Logger) async -> [Result<
         RecordOutcome, any Error
     >] {
+        guard !submissions.isEmpty else { return [] }
         do {
-            return try await RecordingBatch(submissions).record(in: database).map { .success($0) }
+            return try await RecordingBatch(submissions).record(in: database)
         } catch {
-            guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isUnavailable else {
+            guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isUnavailable,
+                !refusal.isContention
+            else {
                 logger.error("recording failed", metadata: ["events": "\(submissions.count)", "error": "\(error)"])
                 return submissions.map { _ in .failure(error) }
             }
@@ -65,5 +104,12 @@ public final class EventRecorder: Service {
             let first = await outcomes(of: Array(submissions[..<middle]), database: database, logger: logger)
             return first + (await outcomes(of: Array(submissions[middle...]), database: database, logger: logger))
         }
+    }
+}
+
+extension PGError {
+    /// Whether others were in the way for longer than is waited: no event is at fault, and half a batch would wait as long once more.
+    fileprivate var isContention: Bool {
+        sqlState == .lockNotAvailable || sqlState == .queryCanceled || sqlState?.isTransient == true
     }
 }

@@ -16,6 +16,7 @@ struct Judgement {
         case duplicate
         /// Index into `kept`.
         case kept(Int)
+        case unknownSender
     }
 
     private var recorded: [PaymentEvent.Identity: [PaymentEvent]]
@@ -27,40 +28,44 @@ struct Judgement {
     /// - Parameters:
     ///   - known: the recorded events under the trade numbers of the batch, whoever's.
     ///   - now: the database's clock.
-    init(known: [KnownEvent], now: Instant) {
-        recorded = Dictionary(grouping: known.map(\.event), by: \.identity)
+    init(known: [PaymentEvent], now: Instant) {
+        recorded = Dictionary(grouping: known, by: { $0.identity })
         self.now = now
     }
 
-    mutating func judge(_ submission: Submission, product: ResolvedProduct?) {
+    mutating func judge(_ submission: Submission, _ resolution: Resolution?) {
+        guard let resolution else { return verdicts.append(.unknownSender) }
         let event: PaymentEvent
         do {
             // Judged by its own rules first: what breaks them stays wrong when its product becomes known.
-            event = try PaymentEvent(submission.message, product: product?.productID ?? MessageProduct.ID(rawValue: 0), now: now)
+            event = try PaymentEvent(submission.message, product: resolution.product?.productID ?? MessageProduct.ID(rawValue: 0), now: now)
         } catch {
             let detail = error.violations.map { "\($0.pointer): \($0.detail)" }.joined(separator: "; ")
-            return keep(submission, .invalid, detail)
+            return keep(submission, resolution, .invalid, detail)
         }
-        guard let product else {
+        guard let product = resolution.product else {
             return keep(
-                submission, .unknownProduct, "no product \(submission.message.prodId) with an app \(submission.message.appId) is known")
+                submission, resolution, .unknownProduct,
+                "no product \(submission.message.prodId) with an app \(submission.message.appId) is known")
         }
         if let first = recorded[event.identity]?.first {
             guard recorded[event.identity]?.contains(event) != true else { return verdicts.append(.duplicate) }
-            return keep(submission, .conflict, "recorded already with another \(first.differences(from: event).joined(separator: ", "))")
+            return keep(
+                submission, resolution, .conflict, "recorded already with another \(first.differences(from: event).joined(separator: ", "))"
+            )
         }
         recorded[event.identity] = [event]
         accepted.append(
             AcceptedEvent(
-                event: event, product: product, publisherID: submission.publisherID, source: submission.source, ordinal: accepted.count))
+                event: event, product: product, publisherID: resolution.publisherID, source: submission.source, ordinal: accepted.count))
         verdicts.append(.accepted)
     }
 
-    private mutating func keep(_ submission: Submission, _ reason: QuarantineReason, _ detail: String) {
+    private mutating func keep(_ submission: Submission, _ resolution: Resolution, _ reason: QuarantineReason, _ detail: String) {
         verdicts.append(.kept(kept.count))
         kept.append(
             Keepsake(
-                publisher: submission.publisherID, app: submission.inboundAppID, source: submission.source, reason: reason, detail: detail,
+                publisher: resolution.publisherID, app: resolution.inboundAppID, source: submission.source, reason: reason, detail: detail,
                 tradeNumber: submission.message.tradeNo, body: submission.body))
     }
 }

@@ -1,15 +1,20 @@
 import PGClient
 import ProductCatalog
 
-/// Finds the product that a message is about: by the hosted platform's numbers where the app has one there, by ours elsewhere.
+/// Finds who sent a message and the product that it is about: by the hosted platform's numbers where the app has one there, by ours elsewhere.
 ///
-/// Asked anew in each batch's own transaction, so that a product is known from the moment it is, on every server process.
+/// Asked anew in each batch's own transaction, so that a product is known from the moment it is, on every server process, and a key that was
+/// replaced is of no use from that moment.
 struct ProductReference: Hashable, Sendable {
-    let publisherID: Publisher.ID
-    /// The app whose inbound key brought the message: it decides whose numbers they are. Elsewhere a pair is looked for under either.
-    let inboundAppID: App.ID?
+    let sender: Submission.Sender
     let appID: Int64
     let productID: Int64
+
+    init(_ submission: Submission) {
+        sender = submission.sender
+        appID = submission.message.appId
+        productID = submission.message.prodId
+    }
 }
 
 /// A product as recording needs it. All of it but the commission is immutable, and that moves once, at the review.
@@ -20,44 +25,77 @@ struct ResolvedProduct: Sendable {
     let resourceIDs: [Resource.ID]
 }
 
-private struct ResolvedRow: PGRowDecodable {
+/// The sender of a message, and its product once that is known.
+struct Resolution: PGRowDecodable, Sendable {
     let index: Int
-    let product: ResolvedProduct
+    let publisherID: Publisher.ID
+    /// The app whose inbound key brought the message: it decides whose numbers they are. Elsewhere a pair is looked for under either.
+    let inboundAppID: App.ID?
+    let product: ResolvedProduct?
 
     init(row: PGRow) throws(PGError) {
-        let (number, productID, appID, commission, resources): (Int, MessageProduct.ID, App.ID, Int, [Int64])
-        (number, productID, appID, commission, resources) = try row.decode()
+        let (number, commission): (Int, Int)
+        let (productID, appID): (MessageProduct.ID?, App.ID?)
+        let resources: [Int64]
+        (number, publisherID, inboundAppID, productID, appID, commission, resources) = try row.decode()
         index = number - 1
-        product = ResolvedProduct(
-            productID: productID, appID: appID, commissionBps: commission, resourceIDs: resources.map(Resource.ID.init(rawValue:)))
+        if let productID, let appID {
+            product = ResolvedProduct(
+                productID: productID, appID: appID, commissionBps: commission, resourceIDs: resources.map(Resource.ID.init(rawValue:)))
+        } else {
+            product = nil
+        }
+    }
+
+    /// The resolution of each reference whose sender is known. A product counts only with an app that one of its resources belongs to.
+    static func of(_ references: [ProductReference]) -> Query<[ProductReference: Resolution]> {
+        let rows: Query<[Resolution]> = SQL(
+            """
+            select k.n, i.publisher_id, i.app_id, f.product_id, f.app_id, coalesce(l.commission_bps, 0),
+                   array(select b.resource_id from product_resource b where b.product_id = f.product_id order by b.position)
+            from unnest(\(references.map { $0.publisher }), \(references.map { $0.inboundApp }), \(references.map { $0.inboundKey }),
+                        \(references.map { $0.appID }), \(references.map { $0.productID }))
+                with ordinality k (publisher_id, inbound_app_id, inbound_key, app_id, product_id, n)
+            left join app s on s.id = k.inbound_app_id
+            left join app t on t.inbound_key_sha256 = k.inbound_key
+            cross join lateral (
+                select coalesce(k.publisher_id, t.publisher_id), coalesce(s.id, t.id), coalesce(s.external_id, t.external_id)
+            ) as i (publisher_id, app_id, external_id)
+            left join lateral (
+                select p.id, a.id
+                from app a
+                join product p on p.publisher_id = i.publisher_id
+                    and case when a.external_id = k.app_id and (i.app_id is null or i.external_id is not null)
+                             then p.external_id = k.product_id
+                             else p.id = k.product_id end
+                where a.publisher_id = i.publisher_id
+                  and (a.external_id = k.app_id and (i.app_id is null or i.external_id is not null)
+                       or a.id = k.app_id and (i.app_id is null or i.external_id is null))
+                  and exists (
+                      select from product_resource b
+                      join resource r on r.id = b.resource_id
+                      where b.product_id = p.id and coalesce(r.app_id, r.id) = a.id)
+                order by a.external_id is not distinct from k.app_id desc
+                limit 1
+            ) as f (product_id, app_id) on true
+            left join product_listing l on l.product_id = f.product_id
+            where i.publisher_id is not null
+            """
+        ).all()
+        return rows.map { rows in Dictionary(rows.map { (references[$0.index], $0) }, uniquingKeysWith: { first, _ in first }) }
     }
 }
 
 extension ProductReference {
-    /// The product of each reference that has one. A product counts only with an app that one of its resources belongs to.
-    static func resolve(_ references: [ProductReference]) -> Query<[Int: ResolvedProduct]> {
-        let rows: Query<[ResolvedRow]> = SQL(
-            """
-            select distinct on (k.n) k.n, p.id, a.id, coalesce(l.commission_bps, 0),
-                   array(select b.resource_id from product_resource b where b.product_id = p.id order by b.position)
-            from unnest(\(references.map(\.publisherID.rawValue)), \(references.map { $0.inboundAppID?.rawValue }), \(references.map(\.appID)),
-                        \(references.map(\.productID))) with ordinality k(publisher_id, inbound_app_id, app_id, product_id, n)
-            left join app i on i.id = k.inbound_app_id
-            join app a on a.publisher_id = k.publisher_id
-                and (a.external_id = k.app_id and (i.id is null or i.external_id is not null)
-                     or a.id = k.app_id and (i.id is null or i.external_id is null))
-            join product p on p.publisher_id = k.publisher_id
-                and case when a.external_id = k.app_id and (i.id is null or i.external_id is not null)
-                         then p.external_id = k.product_id
-                         else p.id = k.product_id end
-            left join product_listing l on l.product_id = p.id
-            where exists (
-                select from product_resource b
-                join resource r on r.id = b.resource_id
-                where b.product_id = p.id and coalesce(r.app_id, r.id) = a.id)
-            order by k.n, a.external_id is not distinct from k.app_id desc
-            """
-        ).all()
-        return rows.map { rows in Dictionary(rows.map { ($0.index, $0.product) }, uniquingKeysWith: { first, _ in first }) }
+    fileprivate var publisher: Publisher.ID? {
+        if case .publisher(let publisher, _) = sender { publisher } else { nil }
+    }
+
+    fileprivate var inboundApp: App.ID? {
+        if case .publisher(_, let app) = sender { app } else { nil }
+    }
+
+    fileprivate var inboundKey: TokenDigest? {
+        if case .inboundKey(let key) = sender { key } else { nil }
     }
 }

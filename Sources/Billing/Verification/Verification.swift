@@ -74,16 +74,16 @@ public struct Verification: Sendable {
     }
 
     /// Every event once for each window that it belongs to.
-    private static let allEvents: SQL = """
-        select b.resource_id, \(RecordedEvent.columns)
+    static let allEvents: SQL = """
+        select \(WindowEvent.columns)
         from payment_event e
         join product_resource b on b.product_id = e.product_id
         order by e.uid
         """
 
-    private static let allWindows: SQL = """
-        select resource_id, uid, pay_end_time, last_event_time, payments, unmatched
-        from paid_window
-        order by uid
+    static let allWindows: SQL = """
+        select \(StoredWindow.columns)
+        from paid_window w
+        order by w.uid
         """
 }

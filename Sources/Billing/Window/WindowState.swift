@@ -5,45 +5,43 @@ public struct WindowState: Equatable, Sendable {
     public var payEndTime: Instant
     /// The latest createTime folded. As of any instant from there on, `payEndTime` is the answer.
     public var lastEventTime: Instant
+    /// When the last run started, while every event since then has lengthened it or has taken back from it what it named: then the run's start and
+    /// end say all that the next step needs to know of it. `.never` where that is not so, or nothing is held.
+    public var runStart: Instant
     /// Payments folded; 0 for one who never paid.
     public var payments: Int
     /// Refunds folded whose payment is not known.
     public var unmatched: Int
 
     /// A subscriber without events.
-    public static let empty = WindowState(payEndTime: .never, lastEventTime: .never, payments: 0, unmatched: 0)
-
-    init(payEndTime: Instant, lastEventTime: Instant, payments: Int, unmatched: Int) {
-        self.payEndTime = payEndTime
-        self.lastEventTime = lastEventTime
-        self.payments = payments
-        self.unmatched = unmatched
-    }
+    public static let empty = WindowState(payEndTime: .never, lastEventTime: .never, runStart: .never, payments: 0, unmatched: 0)
 
     /// The state that all of a window's events make.
     public init(folding events: some Sequence<PaymentEvent>) {
         var window = PaidWindow()
         self = .empty
         for entry in FoldOrder.sorted(events) {
-            _ = window.apply(entry)
+            let effect = window.apply(entry)
             lastEventTime = max(lastEventTime, entry.event.createTime)
             if entry.event.kind == .payment { payments += 1 }
             if !entry.paymentKnown { unmatched += 1 }
+            switch effect {
+            case .startedRun: runStart = entry.event.createTime
+            case .extendedRun: break
+            case .tookBack: if !entry.paymentKnown || window.runs.last?.start != runStart { runStart = .never }
+            case .nothingLeft, .nothingHeld: runStart = .never
+            }
         }
         payEndTime = window.payEndTime
     }
+}
 
-    /// The short path: the state after one more event, without the events before it; nil where only the fold can tell.
-    ///
-    /// A payment later than all that was folded is the fold's last step, and that step looks at nothing but the end of the last run, which is
-    /// `payEndTime`, unless a refund waits for its payment, which this one may be. A refund needs the grants, so it is always folded.
-    func appending(_ event: PaymentEvent) -> WindowState? {
-        guard event.kind == .payment, event.createTime > lastEventTime, unmatched == 0, payEndTime < .last else { return nil }
-        let start = max(event.createTime, payEndTime)
-        var next = self
-        next.payEndTime = min(start + event.addTime, .last)
-        next.lastEventTime = event.createTime
-        next.payments += 1
-        return next
+extension WindowState {
+    init(payEndTime: Instant, lastEventTime: Instant, runStart: Instant, payments: Int, unmatched: Int) {
+        self.payEndTime = payEndTime
+        self.lastEventTime = lastEventTime
+        self.runStart = runStart
+        self.payments = payments
+        self.unmatched = unmatched
     }
 }

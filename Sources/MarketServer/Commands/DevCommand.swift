@@ -39,12 +39,14 @@ struct DevCommand: AsyncParsableCommand {
         try await makeDatabase(cluster, logger: logger)
         let applied = try await Migrator(Schema.migrations).migrate(.init(url: owner), logger: logger)
         if !applied.isEmpty { Self.say("applied migrations \(applied.map(String.init).joined(separator: ", "))") }
-        let market = try await open(owner, logger: logger)
+        try await ServerLogin.make(owner, logger: logger)
+        let server = cluster.socketURL(database: "market", user: ServerLogin.name)
+        let market = try await open(server, logger: logger)
         // Not print, which keeps what it is given while standard output is no terminal.
         FileHandle.standardOutput.write(Data(Self.welcome(market, port: port, databaseURL: cluster.url(database: "market")).utf8))
         try await Serving.serve(
             ServerSettings(
-                databaseURL: owner, port: port, publicURL: "http://127.0.0.1:\(port)", operatorToken: Self.operatorToken),
+                databaseURL: server, port: port, publicURL: "http://127.0.0.1:\(port)", operatorToken: Self.operatorToken),
             logger: logger)
     }
 

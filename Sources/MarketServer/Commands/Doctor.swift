@@ -57,8 +57,8 @@ struct Examination: Sendable {
         guard findings.last?.isFailure == false else { return findings }
         for check in [version, clock, role] { findings.append(await asked(check)) }
         guard findings.last?.isFailure == false else { return findings }
-        for check in [schema, letters, durability] { findings.append(await asked(check)) }
-        return findings
+        for check in [schema, letters] { findings.append(await asked(check)) }
+        return findings + (await safety())
     }
 
     /// A check that cannot even be made has failed.
@@ -78,7 +78,7 @@ struct Examination: Sendable {
 
     private func reach() async -> Finding {
         do {
-            let name = try await database.run(SQL("select current_database()::text || ' as ' || session_user::text").value(String.self))
+            let name = try await database.run(Self.connection)
             return .good("database reached: \(name)")
         } catch {
             return .bad("the database does not answer", remedy: "check DATABASE_URL and that PostgreSQL runs (\(error))")
@@ -86,20 +86,13 @@ struct Examination: Sendable {
     }
 
     private func version() async throws -> Finding {
-        let number = try await database.run(SQL("select current_setting('server_version_num')::int").value(Int.self))
+        let number = try await database.run(Self.serverVersion)
         return number >= 150_000
             ? .good("PostgreSQL \(number / 10_000)") : .bad("PostgreSQL \(number / 10_000)", remedy: "15 or later is needed")
     }
 
     private func role() async throws -> Finding {
-        let member = try await database.run(
-            SQL(
-                """
-                select coalesce(bool_or(pg_has_role(session_user, r.oid, 'member')), false)
-                from pg_roles r
-                where r.rolname = 'market_server'
-                """
-            ).value(Bool.self))
+        let member = try await database.run(Self.mayServe)
         return member
             ? .good("may work as market_server")
             : .bad(
@@ -116,9 +109,7 @@ struct Examination: Sendable {
 
     /// With ctype C no letter but ASCII has a case and pg_trgm sees no letters in Chinese text.
     private func letters() async throws -> Finding {
-        let (type, trigrams) = try await database.run(
-            SQL("select datctype::text from pg_database where datname = current_database()").value(String.self),
-            SQL("select cardinality(show_trgm('潮汐表'))").value(Int.self))
+        let (type, trigrams) = try await database.run(Self.letterType, Self.chineseTrigrams)
         return trigrams > 0
             ? .good("search knows letters of all languages (\(type))")
             : .bad(
@@ -126,24 +117,22 @@ struct Examination: Sendable {
                 remedy: "make the database anew with lc_ctype C.UTF-8 or another UTF-8 locale")
     }
 
-    private func durability() async throws -> Finding {
-        let off = try await server.run(
-            SQL(
-                """
-                select coalesce(string_agg(name, ', ' order by name), '')
-                from pg_settings
-                where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
-                """
-            ).value(String.self))
-        return off.isEmpty
-            ? .good("what is committed outlives a power cut")
-            : .bad("a power cut can lose what was committed", remedy: "turn on \(off)")
+    /// What `market serve` would refuse to start on, a line for each.
+    private func safety() async -> [Finding] {
+        do {
+            let hazards = try await DatabaseHazard.found(by: server)
+            return hazards.isEmpty
+                ? [.good("what is committed outlives a power cut, and the server's role cannot rewrite it")]
+                : hazards.map { .bad($0.what, remedy: $0.remedy) }
+        } catch {
+            return [.bad("a check could not be made", remedy: "\(error)")]
+        }
     }
 
     /// Recorded times come from the database's clock, expiry is judged by the server's: a second apart is a second of doubt for every window.
     private func clock() async throws -> Finding {
         let before = Date()
-        let theirs = try await database.run(SQL("select (extract(epoch from clock_timestamp()) * 1000)::bigint").value(Int64.self))
+        let theirs = try await database.run(Self.databaseClock)
         let after = Date()
         let ours = (before.timeIntervalSince1970 + after.timeIntervalSince1970) / 2 * 1000
         // What the round trip took is not known to be a difference.

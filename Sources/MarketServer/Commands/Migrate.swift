@@ -28,16 +28,16 @@ struct Migrate: AsyncParsableCommand {
 enum Installation {
     /// Raises the epoch when the cluster underneath is not the one that the database remembers; the new epoch then.
     static func recognise(_ database: PGClient.Configuration, logger: Logger) async throws -> Int? {
-        let client = PGClient(database, logger: logger)
-        return try await client.run(
-            SQL(
-                """
-                update installation
-                set epoch = epoch + 1, system_identifier = c.system_identifier
-                from pg_control_system() c
-                where installation.system_identifier <> c.system_identifier
-                returning epoch::int
-                """
-            ).firstValue(Int.self))
+        try await PGClient(database, logger: logger).run(recognition)
     }
+
+    static let recognition: Query<Int?> = SQL(
+        """
+        update installation
+        set epoch = epoch + 1, system_identifier = c.system_identifier
+        from pg_control_system() c
+        where installation.system_identifier <> c.system_identifier
+        returning epoch::int
+        """
+    ).firstValue()
 }

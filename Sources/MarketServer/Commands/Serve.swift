@@ -1,5 +1,6 @@
 import ArgumentParser
 import CoreMetrics
+import Foundation
 import Hummingbird
 import Logging
 import PGClient
@@ -26,26 +27,38 @@ enum Serving {
 
     /// Serves until SIGTERM or SIGINT, then takes nothing new and lets what is in flight end. Once in a process: it sets up the process's metrics.
     ///
-    /// - Throws: `MigrationError` when the schema is not this program's; what keeps the server from listening.
+    /// - Throws: `MigrationError` when the schema is not this program's, `UnsafeDatabase` when the database is not to be trusted with money; what
+    ///   keeps the server from listening.
     static func serve(_ settings: ServerSettings, logger: Logger) async throws {
+        // The time in each log line is local time. Unless TZ says where that is, the C library looks at the file anew for each of them.
+        setenv("TZ", ":/etc/localtime", 0)
         let metrics = MetricsRegistry()
         MetricsSystem.bootstrap(metrics)
         let services = try AppServices(settings, metrics: metrics, logger: logger)
         if settings.operatorToken == nil { logger.notice("MARKET_OPERATOR_TOKEN is not set: the operator's routes are closed") }
-        try await checkSchema(services)
+        let safety = DatabaseSafety(services)
+        let isChecked = try await check(services, safety)
+        var running: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: buildApplication(services))]
+        if !isChecked { running.append(.init(service: safety, successTerminationBehavior: .ignore)) }
         var configuration = ServiceGroupConfiguration(
-            services: [buildApplication(services)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: running, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = grace
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    /// A server does not start on a schema that is not its own. One that cannot reach its database starts, and says at /readyz that it is not ready.
-    private static func checkSchema(_ services: AppServices) async throws {
+    /// A server does not start on a schema that is not its own, nor on an unsafe database. One that cannot reach its database starts, and says at
+    /// /readyz that it is not ready.
+    ///
+    /// - Returns: false when the database did not answer, so that its safety is still to be checked.
+    static func check(_ services: AppServices, _ safety: DatabaseSafety) async throws -> Bool {
         do {
             let status = try await services.schema.status(of: services.database)
             if status.pending > 0 { throw MigrationError.behind(pending: status.pending) }
+            try await safety.check()
+            return true
         } catch let error as PGError where error.isUnavailable {
             services.logger.warning("the database does not answer yet", metadata: ["error": "\(error)"])
+            return false
         }
     }
 }

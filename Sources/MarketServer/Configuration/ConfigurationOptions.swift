@@ -23,6 +23,9 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "MARKET_DATABASE_CONNECTIONS: connections to the database at most. (default: 8)")
     var databaseConnections: String?
 
+    @Flag(help: "MARKET_ALLOW_UNSAFE_DATABASE: serve on a database that could lose or rewrite what was acknowledged.")
+    var allowUnsafeDatabase = false
+
     @Option(help: "MARKET_LOG_LEVEL: trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
 
@@ -31,6 +34,7 @@ struct ConfigurationOptions: ParsableArguments {
         let given: [(AbsoluteConfigKey, String?)] = [
             ("database.url", databaseURL), ("market.host", host), ("market.port", port), ("market.public.url", publicURL),
             ("market.database.connections", databaseConnections), ("market.log.level", logLevel),
+            ("market.allow.unsafe.database", allowUnsafeDatabase ? "1" : nil),
         ]
         let values = given.compactMap { key, value in value.map { (key, ConfigValue(.string($0), isSecret: true)) } }
         var providers: [any ConfigProvider] = [

@@ -11,6 +11,8 @@ struct ServerSettings: Sendable {
     var publicURL: String
     var operatorToken: String?
     var databaseConnections: Int
+    /// Serves on a database that could lose or rewrite what was acknowledged.
+    var allowsUnsafeDatabase = false
 
     /// Of fewer characters a token can be guessed.
     static let shortestOperatorToken = 16
@@ -45,6 +47,8 @@ struct ServerSettings: Sendable {
         }
         // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 8
         databaseConnections = try Self.integer(reader, "market.database.connections", default: 8, in: 1...500)
+        // MARKET_ALLOW_UNSAFE_DATABASE: 1 serves on a database that could lose or rewrite what was acknowledged, and logs why it could. 0
+        allowsUnsafeDatabase = try Self.integer(reader, "market.allow.unsafe.database", default: 0, in: 0...1) == 1
     }
 
     private static func defaultPublicURL(_ host: String, _ port: Int) -> String {

@@ -1,4 +1,4 @@
-import Foundation
+import Randomness
 
 /// A made-up payment history, the same for the same seed: a few subscribers who pay often and many who pay seldom (Zipf), renewals and lapses, partial
 /// and full refunds, deliveries that come late, out of order and more than once.
@@ -31,7 +31,7 @@ struct DemoHistory: Sequence {
     /// One delivery: the JSON of an order_pay data object.
     struct Iterator: IteratorProtocol {
         private let history: DemoHistory
-        private var random: SplitMix64
+        private var random: SeededRandom
         private var made = 0
         private var delivered = 0
         /// Deliveries that wait for their turn, soonest first.
@@ -64,7 +64,7 @@ struct DemoHistory: Sequence {
 
         init(_ history: DemoHistory) {
             self.history = history
-            random = SplitMix64(state: history.seed)
+            random = SeededRandom(seed: history.seed)
         }
 
         mutating func next() -> String? {
@@ -127,85 +127,9 @@ struct DemoHistory: Sequence {
     }
 }
 
-/// Trade numbers as the hosted platform makes them: the time in Shanghai to the millisecond, and ten digits.
-enum TradeNumberMaker {
-    static func make(at time: Int64, serial: Int) -> String {
-        let local = time + 8 * 3_600_000
-        let (days, rest) = (local / 86_400_000, local % 86_400_000)
-        let (year, month, day) = civil(days)
-        return pad(year, 4) + pad(month, 2) + pad(day, 2) + pad(rest / 3_600_000, 2) + pad(rest / 60_000 % 60, 2)
-            + pad(rest / 1_000 % 60, 2)
-            + pad(rest % 1_000, 3) + pad(Int64(serial), 10)
-    }
-
-    private static func pad(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: Swift.max(width - digits.count, 0)) + digits
-    }
-
-    /// The Gregorian date of a day since 1970 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-    private static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-    }
-}
-
-/// The same numbers from the same seed on every machine, which the standard library's generator does not promise.
-struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    mutating func chance(_ oneIn: Int) -> Bool { below(oneIn) == 0 }
-    mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
-}
-
-/// Deliveries by their turn: a binary heap.
-private struct DeliveryQueue {
-    private var heap: [(turn: Int, serial: Int, json: String)] = []
-    private var serial = 0
-
-    var isEmpty: Bool { heap.isEmpty }
-    var soonest: Int { heap.first?.turn ?? .max }
-
-    mutating func insert(_ json: String, at turn: Int) {
-        serial += 1
-        heap.append((turn, serial, json))
-        var index = heap.count - 1
-        while index > 0, precedes(index, (index - 1) / 2) {
-            heap.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    mutating func popSoonest() -> String? {
-        guard let first = heap.first else { return nil }
-        let last = heap.removeLast()
-        guard !heap.isEmpty else { return first.json }
-        heap[0] = last
-        var index = 0
-        while true {
-            let child = [2 * index + 1, 2 * index + 2].filter { $0 < heap.count }.min { precedes($0, $1) }
-            guard let child, precedes(child, index) else { return first.json }
-            heap.swapAt(child, index)
-            index = child
-        }
-    }
-
-    private func precedes(_ left: Int, _ right: Int) -> Bool {
-        (heap[left].turn, heap[left].serial) < (heap[right].turn, heap[right].serial)
-    }
+extension SeededRandom {
+    fileprivate mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    fileprivate mutating func chance(_ oneIn: Int) -> Bool { below(oneIn) == 0 }
+    /// From 0 up to 1.
+    fileprivate mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 }

@@ -36,11 +36,33 @@ extension Request {
     /// - Throws: `RequestError.tooLarge` as soon as it is known to be longer than the limit.
     func bytes(upTo limit: Int) async throws -> [UInt8] {
         if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit { throw RequestError.tooLarge(limit: limit) }
-        var bytes: [UInt8] = []
-        for try await buffer in body {
-            guard bytes.count + buffer.readableBytes <= limit else { throw RequestError.tooLarge(limit: limit) }
-            bytes.append(contentsOf: buffer.readableBytesView)
-        }
+        let (bytes, whole) = try await beginning(upTo: limit)
+        guard whole else { throw RequestError.tooLarge(limit: limit) }
         return bytes
+    }
+
+    /// The body up to a limit, and whether that is all of it.
+    ///
+    /// - Throws: `RequestError.bodyBroken` when the sender breaks off, or frames the body otherwise than HTTP has it.
+    func beginning(upTo limit: Int) async throws -> (bytes: [UInt8], whole: Bool) {
+        var bytes: [UInt8] = []
+        var buffers = body.makeAsyncIterator()
+        while let buffer = try await Self.next(of: &buffers) {
+            let room = limit - bytes.count
+            bytes.append(contentsOf: buffer.readableBytesView.prefix(room))
+            if buffer.readableBytes > room { return (bytes, false) }
+        }
+        return (bytes, true)
+    }
+
+    private static func next(of buffers: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
+        do {
+            return try await buffers.next()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            // Nothing but the connection stands behind this sequence.
+            throw RequestError.bodyBroken
+        }
     }
 }

@@ -20,7 +20,11 @@ struct ProblemMiddleware: RouterMiddleware {
                     level: problem.isDefect ? .error : .warning, problem.isDefect ? "a request failed" : "a request could not be served",
                     metadata: ["error": "\(error)", "route": "\(context.route ?? "none")"])
             }
-            return problem.response(instance: Self.instance(request))
+            let response =
+                PlatformRoutes.serves(request.uri.path) && problem.status != .methodNotAllowed
+                ? try PlatformRoutes.failure(problem, of: request) : problem.response(instance: Self.instance(request))
+            // A body behind the head that was asked for would be taken for the next answer on the connection.
+            return request.method == .head ? response.createHeadResponse() : response
         }
     }
 

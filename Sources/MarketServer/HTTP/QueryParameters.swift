@@ -16,7 +16,9 @@ struct QueryParameters: Sendable {
 
     /// As browsers write forms: `+` is a space. Nil when an escape is broken or the bytes are no UTF-8.
     private static func decoded(_ text: Substring) -> String? {
-        text.replacing("+", with: " ").removingPercentEncoding
+        // Numbers and uids as most clients send them: nothing to decode, and what a request target may carry is ASCII.
+        if text.utf8.allSatisfy({ $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+") && $0 < 0x80 }) { return String(text) }
+        return text.replacing("+", with: " ").removingPercentEncoding
     }
 
     /// The parameter, nil when it is absent.

@@ -29,6 +29,12 @@ struct AudienceRoute: Sendable {
         }
         guard let place = streams.take() else { throw RequestError.notReady("As many audiences as may be are being read at this moment.") }
         let format = Format(accept: request.headers[.accept])
+        if request.method == .head {
+            // Without a length given, the server would say that there is nothing to read.
+            var length = LengthWriter()
+            try await Self.write(audience, as: format, from: database, to: &length)
+            return Response(status: .ok, headers: [.contentType: format.mediaType, .contentLength: "\(length.bytes)"])
+        }
         let database = database
         let logger = context.logger
         return Response(
@@ -47,16 +53,14 @@ struct AudienceRoute: Sendable {
     }
 
     private static func write(
-        _ audience: Audience, as format: Format, from database: PGClient, to writer: inout any ResponseBodyWriter
+        _ audience: Audience, as format: Format, from database: PGClient, to writer: inout some ResponseBodyWriter
     ) async throws {
         if format == .csv { try await writer.write(ByteBuffer(string: "uid,payEndTime\n")) }
-        try await audience.stream(from: database) { _, batches in
-            for try await batch in batches where !batch.isEmpty {
-                var buffer = ByteBuffer()
-                buffer.reserveCapacity(batch.count * (format == .csv ? 40 : 64))
-                for member in batch { format.write(member, to: &buffer) }
-                try await writer.write(buffer)
-            }
+        try await audience.read(from: database) { batch in
+            var buffer = ByteBuffer()
+            buffer.reserveCapacity(batch.count * (format == .csv ? 40 : 64))
+            batch.visit { uid, payEndTime in format.write(uid, payEndTime, to: &buffer) }
+            try await writer.write(buffer)
         }
     }
 
@@ -77,13 +81,30 @@ struct AudienceRoute: Sendable {
         var mediaType: String { self == .csv ? "text/csv" : "application/x-ndjson" }
 
         /// A uid has no character that either format would have to escape.
-        func write(_ member: Audience.Member, to buffer: inout ByteBuffer) {
+        func write(_ uid: UnsafeRawBufferPointer, _ payEndTime: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
             switch self {
-            case .csv: buffer.writeString("\(member.uid.text),\(member.payEndTime.milliseconds)\n")
-            case .ndjson: buffer.writeString("{\"uid\":\"\(member.uid.text)\",\"payEndTime\":\(member.payEndTime.milliseconds)}\n")
+            case .csv:
+                buffer.writeBytes(uid)
+                buffer.writeStaticString(",")
+                buffer.writeBytes(payEndTime)
+                buffer.writeStaticString("\n")
+            case .ndjson:
+                buffer.writeStaticString("{\"uid\":\"")
+                buffer.writeBytes(uid)
+                buffer.writeStaticString("\",\"payEndTime\":")
+                buffer.writeBytes(payEndTime)
+                buffer.writeStaticString("}\n")
             }
         }
     }
+}
+
+/// Adds up what would be sent.
+private struct LengthWriter: ResponseBodyWriter {
+    private(set) var bytes = 0
+
+    mutating func write(_ buffer: ByteBuffer) async throws { bytes += buffer.readableBytes }
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }
 
 /// How many audiences may be streamed at once. Each has a connection to the database for as long as its reader takes, so they must leave some to

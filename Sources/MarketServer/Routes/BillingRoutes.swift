@@ -17,7 +17,7 @@ func billingRoutes(_ services: AppServices) -> [Route] {
         Route(.post, "/v1/inbound/{inboundKey}", .anyone, inbound.receive),
         Route(.post, "/v1/payment-events", .publisher(.write), payments.backfill),
         Route(.get, "/v1/events", .publisher(.read), payments.events),
-        Route(.get, "/v1/entitlements", .publisher(.read).orApp, entitlements.check),
+        Route(.get, "/v1/entitlements", .publisher(.read).orApp, asking: entitlements.check),
         Route(.post, "/v1/entitlements/checks", .publisher(.read).orApp, entitlements.checks),
         Route(.get, "/v1/entitlements/explain", .publisher(.read), entitlements.explain),
         Route(.get, "/v1/resources/{resourceId}/audience", .publisher(.read), audience.audience),

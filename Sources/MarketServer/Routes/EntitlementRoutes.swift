@@ -15,11 +15,29 @@ struct EntitlementRoutes: Sendable {
     static let maxUIDs = 5_000
 
     /// `GET /v1/entitlements`
-    func check(_ request: Request, _ context: MarketContext) async throws -> Response {
-        let query = QueryParameters(request)
-        let question = try Question(query)
-        try await resources.requireAccess(to: question.resource, for: context.principal)
-        let answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
+    ///
+    /// The question that is asked most often: who asks and what he asks are looked up together.
+    func check(_ request: Request, _ context: MarketContext, _ caller: Caller) async throws -> Response {
+        let question: Question
+        do {
+            question = try Question(QueryParameters(request))
+        } catch {
+            // A stranger learns nothing about the route, not even how to ask.
+            _ = try await caller.enter(as: caller.principal(), context)
+            throw error
+        }
+        let answer: Entitlement
+        if case .digest(let token) = caller.claim, question.knownAt == nil {
+            let (principal, entitlement) = try await entitlements.of(
+                question.uid, on: question.resource, at: question.at, askedWith: token)
+            let context = try caller.enter(as: principal, context)
+            try await resources.requireAccess(to: question.resource, for: context.principal)
+            answer = entitlement
+        } else {
+            let context = try await caller.enter(as: caller.principal(), context)
+            try await resources.requireAccess(to: question.resource, for: context.principal)
+            answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
+        }
         return .json(
             bytes: Array(
                 """
@@ -99,16 +117,23 @@ private struct ExplanationAnswer: Encodable {
         let grants: [Grant]
     }
     struct Event: Encodable {
-        let tradeNo: String
-        @Nullable var payTradeNo: String?
-        let type: Int16
-        let productId: Int64
-        let amount: Int64
-        let addTime: Int64
-        let createTime: Int64
-        let recordedAt: Int64
-        let payEndTimeAfter: Int64
-        let note: String
+        private struct Effect: Encodable {
+            let payEndTimeAfter: Int64
+            let note: String
+        }
+
+        private let payment: PaymentBody
+        private let effect: Effect
+
+        init(_ step: Explanation.Step) {
+            payment = PaymentBody(step.event, recordedAt: step.recordedAt)
+            effect = Effect(payEndTimeAfter: step.payEndTimeAfter.milliseconds, note: step.note)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try payment.encode(to: encoder)
+            try effect.encode(to: encoder)
+        }
     }
 
     let uid: String
@@ -136,13 +161,7 @@ private struct ExplanationAnswer: Encodable {
                         left: $0.left.milliseconds)
                 })
         }
-        events = explanation.steps.map { step in
-            Event(
-                tradeNo: step.event.tradeNumber.text, payTradeNo: step.event.payTradeNumber?.text, type: step.event.kind.rawValue,
-                productId: step.event.productID.rawValue, amount: step.event.amount.fen, addTime: step.event.addTime.milliseconds,
-                createTime: step.event.createTime.milliseconds, recordedAt: step.recordedAt.milliseconds,
-                payEndTimeAfter: step.payEndTimeAfter.milliseconds, note: step.note)
-        }
+        events = explanation.steps.map(Event.init)
     }
 }
 

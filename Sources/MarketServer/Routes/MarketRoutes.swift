@@ -32,35 +32,29 @@ struct MarketRoutes: Sendable {
 }
 
 private struct MarketProductBody: Encodable, Sendable {
-    struct Seller: Encodable, Sendable {
-        let id: Int64
-        let name: String
+    private struct Offer: Encodable, Sendable {
+        struct Seller: Encodable, Sendable {
+            let id: Int64
+            let name: String
+        }
+
+        let publisher: Seller
+        let resources: [ResourceBody]
+        let listedAt: Int64
     }
 
-    let id: Int64
-    let contentHash: String
-    let name: String
-    let summary: String
-    let description: String
-    let contact: String
-    let publisher: Seller
-    let resources: [ResourceBody]
-    let pricePlans: [PricePlanBody]
-    @Nullable var replaces: Int64?
-    let listedAt: Int64
+    private let content: ProductContentBody
+    private let offer: Offer
 
     init(_ entry: Market.Entry) {
-        let product = entry.product
-        id = product.id.rawValue
-        contentHash = product.contentHash.description
-        name = product.name
-        summary = product.summary
-        description = product.description
-        contact = product.contact
-        publisher = Seller(id: product.publisherID.rawValue, name: entry.publisherName)
-        resources = entry.resources.map(ResourceBody.init)
-        pricePlans = product.pricePlans.map(PricePlanBody.init)
-        _replaces = Nullable(wrappedValue: product.replaces?.rawValue)
-        listedAt = entry.listedAt.milliseconds
+        content = ProductContentBody(entry.product)
+        offer = Offer(
+            publisher: .init(id: entry.product.publisherID.rawValue, name: entry.publisherName),
+            resources: entry.resources.map(ResourceBody.init), listedAt: entry.listedAt.milliseconds)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try content.encode(to: encoder)
+        try offer.encode(to: encoder)
     }
 }

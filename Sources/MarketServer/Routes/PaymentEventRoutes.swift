@@ -77,34 +77,27 @@ private struct EventPage: Encodable {
 }
 
 private struct EventItem: Encodable, Sendable {
-    let cursor: String
-    let tradeNo: String
-    @Nullable var payTradeNo: String?
-    let type: Int16
-    let uid: String
-    let productId: Int64
-    let appId: Int64
-    let amount: Int64
-    let addTime: Int64
-    let commissionBps: Int
-    let createTime: Int64
-    let recordedAt: Int64
-    let source: String
+    private struct Record: Encodable, Sendable {
+        let cursor: String
+        let uid: String
+        let appId: Int64
+        let commissionBps: Int
+        let source: String
+    }
+
+    private let payment: PaymentBody
+    private let record: Record
 
     init(_ recorded: RecordedEvent) {
-        cursor = recorded.position.cursor
-        tradeNo = recorded.event.tradeNumber.text
-        payTradeNo = recorded.event.payTradeNumber?.text
-        type = recorded.event.kind.rawValue
-        uid = recorded.event.uid.text
-        productId = recorded.event.productID.rawValue
-        appId = recorded.appID.rawValue
-        amount = recorded.event.amount.fen
-        addTime = recorded.event.addTime.milliseconds
-        commissionBps = recorded.commissionBps
-        createTime = recorded.event.createTime.milliseconds
-        recordedAt = recorded.recordedAt.milliseconds
-        source = recorded.source.name
+        payment = PaymentBody(recorded.event, recordedAt: recorded.recordedAt)
+        record = Record(
+            cursor: recorded.position.cursor, uid: recorded.event.uid.text, appId: recorded.appID.rawValue,
+            commissionBps: recorded.commissionBps, source: recorded.source.name)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try payment.encode(to: encoder)
+        try record.encode(to: encoder)
     }
 }
 

@@ -38,6 +38,16 @@ struct PlatformRoutes: Sendable {
         }
     }
 
+    /// Whether a path is the platform's, where clients read the envelope of an answer and take any status but 200 for a broken connection.
+    static func serves(_ path: String) -> Bool { path.hasPrefix("/api/") }
+
+    /// What is answered in the place of a problem.
+    static func failure(_ problem: Problem, of request: Request) throws -> Response {
+        if problem.isDefect || problem.isUnavailable { return try failure(1005, "服务暂时不可用，请稍后重试") }
+        if problem.status == .notFound { return try failure(1004, "接口[(\(request.method))\(request.uri.path.prefix(500))]不存在") }
+        return try failure(1001, "参数不正确")
+    }
+
     private static func failure(_ code: Int, _ msg: String) throws -> Response {
         try .json(Envelope(code: code, msg: msg, data: nil, success: false))
     }

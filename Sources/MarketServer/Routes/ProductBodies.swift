@@ -26,38 +26,54 @@ struct PricePlanBody: Encodable, Sendable {
     }
 }
 
-struct ProductBody: Encodable, Sendable {
+/// What a product promises, which never changes: the part that its publisher and the market's visitors are shown alike.
+struct ProductContentBody: Encodable, Sendable {
     let id: Int64
-    /// There when the operator asks.
-    let publisherId: Int64?
     let contentHash: String
     let name: String
     let summary: String
     let description: String
     let contact: String
-    let resourceIds: [Int64]
     let pricePlans: [PricePlanBody]
     @Nullable var replaces: Int64?
-    @Nullable var externalId: Int64?
-    let listing: String
-    @Nullable var commissionBps: Int?
-    let createdAt: Int64
 
-    init(_ product: MessageProduct, for context: MarketContext) {
+    init(_ product: MessageProduct) {
         id = product.id.rawValue
-        publisherId = context.principal == .operatorToken ? product.publisherID.rawValue : nil
         contentHash = product.contentHash.description
         name = product.name
         summary = product.summary
         description = product.description
         contact = product.contact
-        resourceIds = product.resourceIDs.map(\.rawValue)
         pricePlans = product.pricePlans.map(PricePlanBody.init)
         _replaces = Nullable(wrappedValue: product.replaces?.rawValue)
-        _externalId = Nullable(wrappedValue: product.externalID)
-        listing = product.listing.rawValue
-        _commissionBps = Nullable(wrappedValue: product.commissionBps)
-        createdAt = product.createdAt.milliseconds
+    }
+}
+
+struct ProductBody: Encodable, Sendable {
+    private struct Standing: Encodable, Sendable {
+        /// There when the operator asks.
+        let publisherId: Int64?
+        let resourceIds: [Int64]
+        @Nullable var externalId: Int64?
+        let listing: String
+        @Nullable var commissionBps: Int?
+        let createdAt: Int64
+    }
+
+    private let content: ProductContentBody
+    private let standing: Standing
+
+    init(_ product: MessageProduct, for context: MarketContext) {
+        content = ProductContentBody(product)
+        standing = Standing(
+            publisherId: context.principal == .operatorToken ? product.publisherID.rawValue : nil,
+            resourceIds: product.resourceIDs.map(\.rawValue), externalId: product.externalID, listing: product.listing.rawValue,
+            commissionBps: product.commissionBps, createdAt: product.createdAt.milliseconds)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try content.encode(to: encoder)
+        try standing.encode(to: encoder)
     }
 }
 

@@ -52,7 +52,8 @@ struct QuarantineRoutes: Sendable {
         check.text(reason, "/reason", length: 1...1_000, multiline: true)
         try check.finish()
         guard try await desk.dismiss(message.id, reason: reason, of: publisher) else {
-            throw RequestError.stateForbids("The message is \(message.state.rawValue) already.")
+            // Read anew: somebody else may have been faster.
+            throw RequestError.stateForbids("The message is \(try await self.message(context).state.rawValue) already.")
         }
         return try .json(QuarantineItem(try await self.message(context)))
     }

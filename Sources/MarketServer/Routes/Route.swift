@@ -10,13 +10,30 @@ struct Route: Sendable {
     /// As in openapi.yaml: "/v1/apps/{appId}".
     let path: String
     let access: Access
-    let handler: Handler
+    private let answer: Answer
+
+    private enum Answer: Sendable {
+        /// Once it is known who is calling.
+        case known(Handler)
+        /// Finds that out by the way.
+        case asking(AskingHandler)
+    }
 
     init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
         self.method = method
         self.path = path
         self.access = access
-        self.handler = handler
+        answer = .known(handler)
+    }
+
+    /// A handler that asks the database who is calling in the round trip of its own question.
+    typealias AskingHandler = @Sendable (Request, MarketContext, Caller) async throws -> Response
+
+    init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, asking handler: @escaping AskingHandler) {
+        self.method = method
+        self.path = path
+        self.access = access
+        answer = .asking(handler)
     }
 
     /// Who may call a route; several kinds may.
@@ -62,25 +79,59 @@ struct Route: Sendable {
     }
 }
 
+/// One who is calling and has not been let in yet.
+struct Caller: Sendable {
+    let bearer: String
+    let claim: Authenticator.Claim
+    private let access: Route.Access
+    private let authenticator: Authenticator
+
+    init(bearer: String, access: Route.Access, authenticator: Authenticator) {
+        self.bearer = bearer
+        self.access = access
+        self.authenticator = authenticator
+        claim = authenticator.claim(of: bearer)
+    }
+
+    /// Asks who it is, by itself.
+    func principal() async throws -> Principal? { try await authenticator.principal(bearer: bearer) }
+
+    /// Lets the caller in, if the route takes such a one.
+    ///
+    /// - Throws: `RequestError.tokenUnknown`, `.forbidden`.
+    func enter(as principal: Principal?, _ context: MarketContext) throws -> MarketContext {
+        guard let principal else { throw RequestError.tokenUnknown }
+        context.record.principal = principal
+        try access.check(principal)
+        var context = context
+        context.principal = principal
+        context.bearer = bearer
+        return context
+    }
+}
+
 extension Route {
     /// The handler behind the check of who is calling.
     func guarded(by services: AppServices) -> Handler {
-        if access.isPublic { return handler }
-        return { [access, handler] request, context in
-            let bearer = try Self.bearer(of: request)
-            guard let principal = try await services.authenticator.principal(bearer: bearer) else { throw RequestError.tokenUnknown }
-            context.record.principal = principal
-            try access.check(principal)
-            var context = context
-            context.principal = principal
-            context.bearer = bearer
-            return try await handler(request, context)
+        switch answer {
+        case .known(let handler) where access.isPublic: handler
+        case .known(let handler):
+            { [access] request, context in
+                let caller = Caller(bearer: try Self.bearer(of: request), access: access, authenticator: services.authenticator)
+                return try await handler(request, caller.enter(as: caller.principal(), context))
+            }
+        case .asking(let handler):
+            { [access] request, context in
+                try await handler(
+                    request, context, Caller(bearer: Self.bearer(of: request), access: access, authenticator: services.authenticator))
+            }
         }
     }
 
     private static func bearer(of request: Request) throws(RequestError) -> String {
         guard let header = request.headers[.authorization] else { throw .tokenMissing }
-        let parts = header.split(separator: " ", maxSplits: 1)
+        // One space or several may stand between (RFC 9110 §11.4); no token of ours has any inside.
+        let parts = header.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .tokenMissing }
         return String(parts[1])
     }

@@ -1,5 +1,4 @@
 import HTTPTypes
-import Hummingbird
 
 /// Every route that the server has. A test holds the table against openapi.yaml, in both directions.
 struct RouteTable: Sendable {
@@ -10,16 +9,6 @@ struct RouteTable: Sendable {
             ServiceRoutes(services: services).routes
             + catalogRoutes(services)
             + billingRoutes(services)
-    }
-
-    /// The router that answers these routes and nothing else.
-    func router(_ services: AppServices) -> Router<MarketContext> {
-        let router = Router(context: MarketContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: RequestLog(metrics: services.metrics))
-        router.add(middleware: SecurityHeaders())
-        router.add(middleware: ProblemMiddleware(table: self))
-        for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.guarded(by: services)) }
-        return router
     }
 
     /// The methods that a path takes, of templates that fit it; none when there is no such path.

@@ -47,6 +47,9 @@ extension PGConnection {
     }
 
     /// The next data of a COPY from the server, about `size` bytes of whole rows; nil at the end.
+    ///
+    /// Silence has no limit here: a query may compute for long between two rows, and `statement_timeout` is the server's own limit for it. A server that
+    /// cannot be reached any more is found by TCP within half a minute (`ConnectionString`).
     func nextCopy(size: Int) throws(PGError) -> [UInt8]? {
         // The end was met behind the last chunk.
         guard isCopying else { return nil }
@@ -59,8 +62,6 @@ extension PGConnection {
                 UnsafeRawBufferPointer(start: row, count: Int(count)).withMemoryRebound(to: UInt8.self) { chunk.append(contentsOf: $0) }
                 PQfreemem(row)
             } else if count == 0 {
-                // Nothing whole has come yet: give what there is rather than wait for more.
-                if !chunk.isEmpty { return chunk }
                 try wait(.reading, until: nil, cancellable: true)
                 guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost") }
             } else if count == -1 {

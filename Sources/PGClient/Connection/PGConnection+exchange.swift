@@ -52,14 +52,14 @@ extension PGConnection {
         }
         do throws(PGError) {
             var results = try exchange(statements, frame)
-            if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
+            if let index = results.firstIndex(where: \.isError), let error = results[index].error() {
                 guard error.isStaleStatement else { throw located(error, index, statements.count) }
                 for statement in statements { self.statements.forget(statement.key) }
                 // Everything that ran before the error in this transaction is undone with it: only one that begins here can begin again.
                 guard !frame.inTransaction else { throw located(error, index, statements.count) }
                 if frame.begin != nil { _ = try exchange([Statement(command: "rollback")], frame.afterBegin) }
                 results = try exchange(statements, frame)
-                if let index = results.firstIndex(where: { $0.error() != nil }), let error = results[index].error() {
+                if let index = results.firstIndex(where: \.isError), let error = results[index].error() {
                     throw located(error, index, statements.count)
                 }
             }
@@ -147,8 +147,16 @@ extension PGConnection {
             expected.append(.begin)
         }
         var preparing: Set<StatementCache.Key> = []
+        var previous: (key: StatementCache.Key, plan: StatementCache.Plan)?
         for statement in statements {
-            var plan = takePendingPrepare(statement.key) ?? self.statements.plan(statement.key)
+            let key = statement.key
+            // Statements of one shape stand behind one another: a comparison is cheaper than a look-up.
+            if let previous, case .prepared = previous.plan, previous.key == key {
+                try send(statement, previous.plan)
+                expected.append(.answer)
+                continue
+            }
+            var plan = takePendingPrepare(key) ?? self.statements.plan(key)
             if case .prepare(let name, let dropping) = plan {
                 if preparing.insert(statement.key).inserted {
                     if let dropping {
@@ -167,6 +175,7 @@ extension PGConnection {
             }
             try send(statement, plan)
             expected.append(.answer)
+            previous = (key, plan)
         }
         preparedNow.removeAll(keepingCapacity: true)
         guard PQpipelineSync(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
@@ -178,6 +187,7 @@ extension PGConnection {
 
     private func collect(_ expected: [Expected]) throws(PGError) -> [PGResult] {
         var results: [PGResult] = []
+        results.reserveCapacity(expected.count)
         var aborted: PGError?
         for item in expected {
             let result = try nextResult()
@@ -186,7 +196,7 @@ extension PGConnection {
             switch item {
             case .answer: results.append(result)
             case .prepare(let key, let name):
-                if result.error() == nil, result.status != PGRES_PIPELINE_ABORTED { self.statements.didPrepare(key, as: name) }
+                if !result.isError, result.status != PGRES_PIPELINE_ABORTED { self.statements.didPrepare(key, as: name) }
                 fallthrough
             case .begin, .deallocate:
                 // A failed helper aborts all behind it: its error is the answer.
@@ -201,8 +211,8 @@ extension PGConnection {
         while true {
             guard let result = try nextResult() else { continue }
             if result.status == PGRES_PIPELINE_SYNC { return results }
-            guard result.error() != nil else { throw failure("an answer to no statement", outcome: .unknown) }
-            if !results.contains(where: { $0.error() != nil }) { results.append(result) }
+            guard result.isError else { throw failure("an answer to no statement", outcome: .unknown) }
+            if !results.contains(where: \.isError) { results.append(result) }
         }
     }
 
@@ -220,17 +230,27 @@ extension PGConnection {
 
     /// Hands a statement to libpq; nothing waits here.
     func send(_ statement: Statement, _ plan: StatementCache.Plan) throws(PGError) {
-        let count = Int32(statement.types.count)
+        let count = statement.types.count
         let sent = statement.bytes.withUnsafeBytes { bytes in
             let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-            let values = statement.ranges.map { range in range.flatMap { range in base.map { $0 + range.lowerBound } } }
-            let lengths = statement.ranges.map { Int32($0?.count ?? 0) }
-            let formats = [Int32](repeating: 1, count: statement.types.count)
-            return switch plan {
-            case .unnamed, .prepare:
-                PQsendQueryParams(handle, statement.text, count, statement.types, values, lengths, formats, 1)
-            case .prepared(let name):
-                PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)
+            // On the stack where they are few: three arrays for each statement of a pipeline would cost more than libpq's own work.
+            return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { values in
+                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
+                    numbers.initialize(repeating: 1)
+                    for (index, range) in statement.ranges.enumerated() {
+                        values.initializeElement(at: index, to: range.flatMap { range in base.map { $0 + range.lowerBound } })
+                        numbers[index] = Int32(range?.count ?? 0)
+                    }
+                    // Lengths first, and behind them the formats: 1, binary, for each.
+                    let (lengths, formats) = (numbers.baseAddress, numbers.baseAddress.map { $0 + count })
+                    return switch plan {
+                    case .unnamed, .prepare:
+                        PQsendQueryParams(
+                            handle, statement.text, Int32(count), statement.types, values.baseAddress, lengths, formats, 1)
+                    case .prepared(let name):
+                        PQsendQueryPrepared(handle, name, Int32(count), values.baseAddress, lengths, formats, 1)
+                    }
+                }
             }
         }
         try checked(sent == 1)

@@ -9,6 +9,9 @@ extension PGConnection {
     }
 
     /// Waits until something was said, or the connection is lost.
+    ///
+    /// Silence has no limit here, for it is what a channel mostly says. A server that cannot be reached any more is found by TCP within half a minute
+    /// (`ConnectionString`), over a Unix socket at once.
     func waitForNotifications() throws(PGError) -> [Notification] {
         drainNotifications()
         while received.isEmpty {

@@ -25,7 +25,7 @@ extension PGConnection {
 
 /// A connection for set-up work, of this package alone: making databases, roles and schemas.
 package struct AdministrativeConnection: Sendable {
-    private let connection: PGConnection
+    let connection: PGConnection
 
     /// Connects with libpq's string as it is.
     package init(_ url: String, logger: Logger) async throws(PGError) {

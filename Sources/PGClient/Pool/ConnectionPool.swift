@@ -114,17 +114,3 @@ final class ConnectionPool: Sendable {
 
     var metrics: PoolMetrics { state.withLock { $0.metrics } }
 }
-
-/// A reading of the pool.
-public struct PoolMetrics: Sendable, Equatable {
-    /// Connections that are open or being made.
-    public var open = 0
-    public var idle = 0
-    public var waiting = 0
-    /// Since the start:
-    public var acquired = 0
-    public var connected = 0
-    public var connectFailures = 0
-    public var timeouts = 0
-    public var refused = 0
-}

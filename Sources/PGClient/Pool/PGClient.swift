@@ -76,8 +76,7 @@ public final class PGClient: PGSession, Service {
     }
 
     public func perform(_ queries: [SQL]) async throws(PGError) -> [PGAnswer] {
-        var statements: [Statement] = []
-        for query in queries { statements.append(try Statement(query)) }
+        let statements = try Statement.all(queries)
         while true {
             let connection = try await pool.acquire()
             do throws(PGError) {

@@ -3,13 +3,14 @@ import CLibPQ
 /// Takes rows for a COPY into a table. Memory is that of one packet, however many rows there are.
 public struct CopyWriter: ~Copyable {
     private let connection: PGConnection
-    private let columns: Int
+    /// Their types, by object id.
+    private let columns: [UInt32]
     private var buffer = PGBytes()
 
     /// Sent when this much has gathered.
     private static let packet = 65_536
 
-    init(_ connection: PGConnection, columns: Int) {
+    init(_ connection: PGConnection, columns: [UInt32]) {
         self.connection = connection
         self.columns = columns
         // The signature of the binary form, no flags, no header extension (PostgreSQL documentation, COPY, "Binary Format").
@@ -18,13 +19,20 @@ public struct CopyWriter: ~Copyable {
         buffer.append(Int32(0))
     }
 
-    /// Adds a row. The types must be those of the columns: COPY converts nothing.
+    /// Adds a row. The types must be those of the columns: COPY converts nothing, and the bytes of one type may be a value of another.
     ///
-    /// - Throws: `PGError` of kind decoding when the number of values is not that of the columns or a value has no form on the wire.
+    /// - Throws: `PGError` of kind decoding when the number or a type of the values is not that of the columns or a value has no form on the wire.
     public mutating func write<each Value: PGEncodable>(_ values: repeat each Value) async throws(PGError) {
         var count = 0
         for _ in repeat each values { count += 1 }
-        guard count == columns else { throw .decoding("\(count) values for \(columns) columns") }
+        guard count == columns.count else { throw .decoding("\(count) values for \(columns.count) columns") }
+        var column = 0
+        for type in repeat (each Value).pgType {
+            guard type.oid == columns[column] else {
+                throw .decoding("value \(column + 1) is of type \(type.oid), its column of type \(columns[column])")
+            }
+            column += 1
+        }
         buffer.append(Int16(count))
         for value in repeat each values { buffer.appendField(value) }
         if let problem = buffer.problem { throw .decoding(problem) }
@@ -93,9 +101,12 @@ extension PGTransaction {
     ) async throws -> Int {
         try await open()
         let names = columns.map { "\($0)" }.joined(separator: ", ")
+        let types = try await connection.cancellable { connection throws(PGError) in
+            try connection.describe("select \(names) from \(table)", types: []).columns.map { $0.type }
+        }
         let command = "copy \(table) (\(names)) from stdin (format binary)"
         try await connection.cancellable { connection throws(PGError) in try connection.beginCopy(command, expecting: PGRES_COPY_IN) }
-        var writer = CopyWriter(connection, columns: columns.count)
+        var writer = CopyWriter(connection, columns: types)
         do {
             try await body(&writer)
             try await writer.finish()

@@ -18,8 +18,7 @@ public struct PGTransaction: PGSession {
     }
 
     public func perform(_ queries: [SQL]) async throws(PGError) -> [PGAnswer] {
-        var statements: [Statement] = []
-        for query in queries { statements.append(try Statement(query)) }
+        let statements = try Statement.all(queries)
         return try await execute(statements).map { PGAnswer(result: $0, inTransaction: true) }
     }
 
@@ -148,7 +147,8 @@ extension PGClient {
             // Whoever gave up waiting for the transaction gets none.
             if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled before COMMIT") }
             try await transaction.commit()
-            await giveBack(connection)
+            // What answered COMMIT is between transactions: nothing is left to look at, and looking would be a change of threads.
+            pool.release(connection, reusable: true)
             return result
         } catch {
             await transaction.rollback()

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CLibPQ
 
 /// What one statement answered. Rows share it; it is freed with the last of them.
@@ -15,7 +16,10 @@ final class PGResult: @unchecked Sendable {
 
     var status: ExecStatusType { PQresultStatus(pointer) }
     /// Whether data is to follow by COPY.
-    var isCopy: Bool { status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH }
+    var isCopy: Bool {
+        let status = status
+        return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
+    }
     var rowCount: Int { Int(PQntuples(pointer)) }
     var columnCount: Int { Int(PQnfields(pointer)) }
 
@@ -32,9 +36,26 @@ final class PGResult: @unchecked Sendable {
         return PGCell(bytes: UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: count), oid: oid)
     }
 
+    /// Of a description: the types of parameters and columns.
+    var shape: StatementShape {
+        StatementShape(
+            parameters: (0..<PQnparams(pointer)).map { PQparamtype(pointer, $0) },
+            columns: (0..<PQnfields(pointer)).map { column in
+                StatementShape.Column(
+                    name: PQfname(pointer, column).map { String(cString: $0) } ?? "", type: PQftype(pointer, column),
+                    table: PQftable(pointer, column), number: Int(PQftablecol(pointer, column)))
+            })
+    }
+
+    /// Whether there is an error to read.
+    var isError: Bool {
+        let status = status
+        return status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR || status == PGRES_BAD_RESPONSE
+    }
+
     /// The server's error, nil when there is none.
     func error() -> PGError? {
-        guard status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR || status == PGRES_BAD_RESPONSE else { return nil }
+        guard isError else { return nil }
         let state = field(PG_DIAG_SQLSTATE)
         let message = field(PG_DIAG_MESSAGE_PRIMARY) ?? String(cString: PQresultErrorMessage(pointer))
         guard let state else { return PGError(.connection, message.trimmedLine, outcome: .unknown) }

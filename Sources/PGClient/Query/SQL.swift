@@ -6,6 +6,14 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     enum Piece: Sendable {
         case literal(StaticString)
         case value(any PGEncodable)
+
+        /// Bytes that it takes in the text: `$65535` is the longest name of a value.
+        var room: Int {
+            switch self {
+            case .literal(let literal): literal.utf8CodeUnitCount
+            case .value: 6
+            }
+        }
     }
 
     let pieces: [Piece]
@@ -43,6 +51,8 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     /// The text with `$1 …` in the place of values.
     public var text: String {
         var text = ""
+        // At once, not by doubling: the text of every query is made here.
+        text.reserveCapacity(pieces.reduce(0) { $0 + $1.room })
         var number = 0
         for piece in pieces {
             switch piece {
@@ -53,6 +63,21 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
             }
         }
         return text
+    }
+
+    /// Whether both are made of the same literals of the program around as many values, so that their texts are surely the same; seen by address,
+    /// without making the texts.
+    func isMade(like other: SQL) -> Bool {
+        guard pieces.count == other.pieces.count else { return false }
+        return zip(pieces, other.pieces).allSatisfy { one, two in
+            switch (one, two) {
+            case (.value, .value): true
+            case (.literal(let one), .literal(let two)):
+                one.hasPointerRepresentation && two.hasPointerRepresentation && one.utf8Start == two.utf8Start
+                    && one.utf8CodeUnitCount == two.utf8CodeUnitCount
+            default: false
+            }
+        }
     }
 
     var values: [any PGEncodable] {
@@ -92,12 +117,17 @@ struct Statement: Sendable {
         Statement(text: command + text, of: self)
     }
 
-    init(_ sql: SQL) throws(PGError) {
-        text = sql.text
+    /// - Parameter previous: what was made before; where it is of one shape with this, as in a pipeline it mostly is, they share text and types,
+    ///   and comparing the two costs nothing.
+    init(_ sql: SQL, previous: (sql: SQL, statement: Statement)? = nil) throws(PGError) {
+        let like = previous.flatMap { $0.sql.isMade(like: sql) ? $0.statement : nil }
+        text = like?.text ?? sql.text
         var types: [UInt32] = []
         var ranges: [Range<Int>?] = []
         var bytes = PGBytes()
-        for value in sql.values {
+        types.reserveCapacity(sql.pieces.count)
+        ranges.reserveCapacity(sql.pieces.count)
+        for case .value(let value) in sql.pieces {
             types.append(type(of: value).pgType.oid)
             guard !value.isNull else {
                 ranges.append(nil)
@@ -109,9 +139,20 @@ struct Statement: Sendable {
         }
         if let problem = bytes.problem { throw .decoding(problem) }
         guard types.count <= Int(UInt16.max) else { throw .decoding("a statement has more than 65535 values") }
-        self.types = types
+        self.types = like?.types == types ? like?.types ?? types : types
         self.ranges = ranges
         // One byte more, so that an empty text, which is not null, has an address too.
-        self.bytes = bytes.bytes + [0]
+        bytes.bytes.append(0)
+        self.bytes = bytes.bytes
+    }
+
+    /// The statements of one round trip.
+    static func all(_ queries: [SQL]) throws(PGError) -> [Statement] {
+        var statements: [Statement] = []
+        statements.reserveCapacity(queries.count)
+        for (index, query) in queries.enumerated() {
+            statements.append(try Statement(query, previous: statements.last.map { (queries[index - 1], $0) }))
+        }
+        return statements
     }
 }

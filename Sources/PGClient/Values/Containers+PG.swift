@@ -1,9 +1,9 @@
 extension Optional: PGEncodable where Wrapped: PGEncodable {
     public static var pgType: PGType { Wrapped.pgType }
-    public func encode(into bytes: inout PGBytes) {
+    @inlinable public func encode(into bytes: inout PGBytes) {
         if let self { self.encode(into: &bytes) }
     }
-    public var isNull: Bool { self == nil || self?.isNull == true }
+    @inlinable public var isNull: Bool { self == nil || self?.isNull == true }
 }
 
 extension Optional: PGDecodable where Wrapped: PGDecodable {
@@ -15,9 +15,9 @@ extension Optional: PGDecodable where Wrapped: PGDecodable {
 /// One dimension, from 1; elements may be null where the element type is optional.
 extension Array: PGEncodable where Element: PGEncodable {
     public static var pgType: PGType { PGType(oid: Element.pgType.arrayOID, arrayOID: 0) }
-    public func encode(into bytes: inout PGBytes) {
+    @inlinable public func encode(into bytes: inout PGBytes) {
         bytes.append(Int32(isEmpty ? 0 : 1))
-        bytes.append(Int32(contains(where: \.isNull) ? 1 : 0))
+        bytes.append(Int32(contains(where: { $0.isNull }) ? 1 : 0))
         bytes.append(Element.pgType.oid)
         guard !isEmpty else { return }
         bytes.append(Int32(count))
@@ -28,6 +28,8 @@ extension Array: PGEncodable where Element: PGEncodable {
 
 extension Array: PGDecodable where Element: PGDecodable {
     public init(pg cell: PGCell) throws(PGError) {
+        // Bytes or text may happen to look like an array, most easily like an empty one.
+        guard !PGType.scalars.contains(cell.oid) else { throw .decoding("a column of type \(cell.oid) is read as an array") }
         guard let bytes = cell.bytes else { throw .decoding("a column that holds null is read as one that cannot") }
         var at = 0
         func next() throws(PGError) -> Int32 {
@@ -61,7 +63,7 @@ extension Array: PGDecodable where Element: PGDecodable {
 
 extension RawRepresentable where Self: PGEncodable, RawValue: PGEncodable {
     public static var pgType: PGType { RawValue.pgType }
-    public func encode(into bytes: inout PGBytes) { rawValue.encode(into: &bytes) }
+    @inlinable public func encode(into bytes: inout PGBytes) { rawValue.encode(into: &bytes) }
 }
 
 extension RawRepresentable where Self: PGDecodable, RawValue: PGDecodable {

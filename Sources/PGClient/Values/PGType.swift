@@ -21,22 +21,41 @@ public struct PGType: Hashable, Sendable {
     public static let xid8 = PGType(oid: 5069, arrayOID: 271)
     public static let unknown = PGType(oid: 705, arrayOID: 0)
     public static let void = PGType(oid: 2278, arrayOID: 0)
+
+    /// Those of which values are no arrays.
+    static let scalars: Set<UInt32> = Set(
+        [
+            bool, bytea, int8, int2, int4, text, json, float4, float8, bpchar, varchar, name, timestamptz, uuid, jsonb, xid8, unknown, void,
+        ].map(\.oid))
 }
 
 /// Grows the binary form of values, big end first, as the wire has them.
 public struct PGBytes: Sendable {
-    public private(set) var bytes: [UInt8] = []
+    public internal(set) var bytes: [UInt8] {
+        get { storage }
+        set { storage = newValue }
+    }
+    @usableFromInline var storage: [UInt8] = []
     /// Set when a value cannot be sent: text with NUL in it.
     var problem: String?
 
     public init() {}
 
-    public mutating func append(_ integer: some FixedWidthInteger) {
-        withUnsafeBytes(of: integer.bigEndian) { bytes.append(contentsOf: $0) }
+    @inlinable public mutating func append(_ integer: some FixedWidthInteger) {
+        withUnsafeBytes(of: integer.bigEndian) { storage.append(contentsOf: $0) }
     }
 
-    public mutating func append(_ raw: some Sequence<UInt8>) {
-        bytes.append(contentsOf: raw)
+    @inlinable public mutating func append(_ raw: some Sequence<UInt8>) {
+        storage.append(contentsOf: raw)
+    }
+
+    /// Text, which PostgreSQL has no place for NUL in.
+    @usableFromInline mutating func appendText(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            if bytes.contains(0) { fail("a text holds NUL") }
+            storage.append(contentsOf: bytes)
+        }
     }
 
     /// Says that the value at hand has no form on the wire; the query fails with a decoding error before anything is sent.
@@ -45,13 +64,13 @@ public struct PGBytes: Sendable {
     }
 
     /// Appends a value with its length before it, -1 and nothing for null, as arrays and COPY have it.
-    mutating func appendField(_ value: some PGEncodable) {
+    @inlinable mutating func appendField(_ value: some PGEncodable) {
         guard !value.isNull else { return append(Int32(-1)) }
-        let at = bytes.count
+        let at = storage.count
         append(Int32(0))
         value.encode(into: &self)
-        withUnsafeBytes(of: Int32(bytes.count - at - 4).bigEndian) { length in
-            for index in 0..<4 { bytes[at + index] = length[index] }
+        withUnsafeBytes(of: Int32(storage.count - at - 4).bigEndian) { length in
+            for index in 0..<4 { storage[at + index] = length[index] }
         }
     }
 }
@@ -66,7 +85,7 @@ public protocol PGEncodable: Sendable {
 }
 
 extension PGEncodable {
-    public var isNull: Bool { false }
+    @inlinable public var isNull: Bool { false }
 }
 
 /// A value that can be read from a column.

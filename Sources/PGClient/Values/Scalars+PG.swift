@@ -2,7 +2,7 @@ import Foundation
 
 extension Bool: PGEncodable, PGDecodable {
     public static var pgType: PGType { .bool }
-    public func encode(into bytes: inout PGBytes) { bytes.append(CollectionOfOne<UInt8>(self ? 1 : 0)) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(CollectionOfOne<UInt8>(self ? 1 : 0)) }
     public init(pg cell: PGCell) throws(PGError) {
         let bytes = try cell.bytes(of: .bool)
         self = try cell.integer(UInt8.self, from: bytes) != 0
@@ -28,31 +28,31 @@ extension PGCell {
 
 extension Int16: PGEncodable, PGDecodable {
     public static var pgType: PGType { .int2 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(self) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(self) }
     public init(pg cell: PGCell) throws(PGError) { self = try cell.narrow(Int16.self) }
 }
 
 extension Int32: PGEncodable, PGDecodable {
     public static var pgType: PGType { .int4 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(self) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(self) }
     public init(pg cell: PGCell) throws(PGError) { self = try cell.narrow(Int32.self) }
 }
 
 extension Int64: PGEncodable, PGDecodable {
     public static var pgType: PGType { .int8 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(self) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(self) }
     public init(pg cell: PGCell) throws(PGError) { self = try cell.wide() }
 }
 
 extension Int: PGEncodable, PGDecodable {
     public static var pgType: PGType { .int8 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(Int64(self)) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(Int64(self)) }
     public init(pg cell: PGCell) throws(PGError) { self = try cell.narrow(Int.self) }
 }
 
 extension Double: PGEncodable, PGDecodable {
     public static var pgType: PGType { .float8 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(bitPattern) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(bitPattern) }
     public init(pg cell: PGCell) throws(PGError) {
         let bytes = try cell.bytes(of: .float8, .float4)
         if cell.oid == PGType.float8.oid {
@@ -65,10 +65,8 @@ extension Double: PGEncodable, PGDecodable {
 
 extension String: PGEncodable, PGDecodable {
     public static var pgType: PGType { .text }
-    public func encode(into bytes: inout PGBytes) {
-        // PostgreSQL has no place for NUL in text.
-        if utf8.contains(0) { bytes.fail("a text holds NUL") }
-        bytes.append(utf8)
+    @inlinable public func encode(into bytes: inout PGBytes) {
+        bytes.appendText(self)
     }
     public init(pg cell: PGCell) throws(PGError) {
         let bytes = try cell.bytes(of: .text, .varchar, .name, .bpchar, .unknown, .json)
@@ -85,7 +83,7 @@ public struct Bytea: Hashable, Sendable, PGEncodable, PGDecodable {
     }
 
     public static var pgType: PGType { .bytea }
-    public func encode(into bytes: inout PGBytes) { bytes.append(self.bytes) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(self.bytes) }
     public init(pg cell: PGCell) throws(PGError) { bytes = Array(try cell.bytes(of: .bytea)) }
 }
 
@@ -125,7 +123,7 @@ public struct TransactionNumber: Hashable, Sendable, PGEncodable, PGDecodable {
     }
 
     public static var pgType: PGType { .xid8 }
-    public func encode(into bytes: inout PGBytes) { bytes.append(number) }
+    @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(number) }
     public init(pg cell: PGCell) throws(PGError) { number = try cell.integer(UInt64.self, from: try cell.bytes(of: .xid8)) }
 }
 

@@ -3,57 +3,15 @@ import TestSupport
 
 @testable import Billing
 
-/// The rules of the paid window once more, written as differently as possible: every millisecond-grant is a row of one table, and each question
-/// is answered by looking through all of it. Slow, and nothing to share a mistake with.
-enum ReferenceFold {
-    private struct Row {
-        let run: Int
-        let runStart: Int64
-        let trade: String
-        var left: Int64
-    }
-
-    static func payEndTime(_ delivered: [PaymentEvent]) -> Int64 {
-        var events: [PaymentEvent] = []
-        for event in delivered where !events.contains(where: { $0.identity == event.identity }) { events.append(event) }
-        func paymentTime(_ trade: String) -> Int64? {
-            events.first { $0.kind == .payment && $0.tradeNumber.text == trade }?.createTime.milliseconds
-        }
-        func sortKey(_ event: PaymentEvent) -> (Int64, Int, String, Int64) {
-            let own = event.createTime.milliseconds
-            let named = event.kind == .refund ? paymentTime(event.namedPayment.text) ?? own : own
-            return (max(own, named), Int(event.kind.rawValue), event.tradeNumber.text, own)
-        }
-        var rows: [Row] = []
-        var runs = 0
-        func lastRun() -> Int? { rows.filter { $0.left > 0 }.map(\.run).max() }
-        func end(_ run: Int) -> Int64 { rows.filter { $0.run == run }.reduce(rows.first { $0.run == run }?.runStart ?? 0) { $0 + $1.left } }
-
-        for event in events.sorted(by: { sortKey($0) < sortKey($1) }) {
-            let last = lastRun()
-            switch event.kind {
-            case .payment:
-                let t = event.createTime.milliseconds
-                if let last, t <= end(last) {
-                    let start = rows.first { $0.run == last }?.runStart ?? t
-                    rows.append(Row(run: last, runStart: start, trade: event.tradeNumber.text, left: event.addTime.milliseconds))
-                } else {
-                    runs += 1
-                    rows.append(Row(run: runs, runStart: t, trade: event.tradeNumber.text, left: event.addTime.milliseconds))
-                }
-            case .refund:
-                guard let last else { continue }
-                var back = -event.addTime.milliseconds
-                let known = paymentTime(event.namedPayment.text) != nil
-                for index in rows.indices.reversed()
-                where rows[index].run == last && (!known || rows[index].trade == event.namedPayment.text) {
-                    let taken = min(back, rows[index].left)
-                    rows[index].left -= taken
-                    back -= taken
-                }
-            }
-        }
-        return lastRun().map(end) ?? 0
+extension ReferenceFold {
+    /// The end of the window of these events, by the reference.
+    static func payEndTime(_ events: [PaymentEvent]) -> Int64 {
+        payEndTime(
+            events.map { event in
+                Event(
+                    isRefund: event.kind == .refund, trade: event.tradeNumber.text, payTrade: event.payTradeNumber?.text,
+                    createTime: event.createTime.milliseconds, addTime: event.addTime.milliseconds)
+            })
     }
 }
 

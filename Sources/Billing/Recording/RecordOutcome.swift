@@ -1,0 +1,9 @@
+/// What became of a submission. Each but a refusal by the database means that it is durable.
+public enum RecordOutcome: Sendable, Equatable {
+    /// New, and applied to its windows.
+    case recorded
+    /// Known already, word for word; nothing changed.
+    case duplicate
+    /// Kept for a person, not applied.
+    case quarantined(QuarantineReason, detail: String, id: QuarantinedMessage.ID)
+}

@@ -1,0 +1,2 @@
+// Whoever writes a test wants seeds: one import gives both.
+@_exported import Randomness
