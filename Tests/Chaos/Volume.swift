@@ -1,0 +1,28 @@
+import Foundation
+import PostgresCluster
+
+/// A small file system in memory, to be filled up. Only root may mount one.
+struct Volume: Sendable {
+    private let folder: URL
+
+    init(at folder: URL, bytes: Int) throws {
+        self.folder = folder
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        guard getuid() == 0 else { throw ChaosError("only root may mount a file system: leave this fault out with --without disk-full") }
+        try Shell.run("/usr/bin/mount", ["-t", "tmpfs", "-o", "size=\(bytes),mode=0700", "tmpfs", folder.path])
+    }
+
+    func remove() throws { try Shell.run("/usr/bin/umount", [folder.path]) }
+
+    /// Fills all but so many bytes.
+    static func fill(_ folder: URL, leaving bytes: Int) throws {
+        var status = statvfs()
+        guard statvfs(folder.path, &status) == 0 else { throw ChaosError("statvfs \(folder.path): errno \(errno)") }
+        let free = Int(status.f_bavail) * Int(status.f_frsize)
+        try Shell.run("/usr/bin/fallocate", ["-l", "\(max(free - bytes, 4_096))", filler(folder).path])
+    }
+
+    static func free(_ folder: URL) throws { try FileManager.default.removeItem(at: filler(folder)) }
+
+    private static func filler(_ folder: URL) -> URL { folder.appending(path: "filler") }
+}
