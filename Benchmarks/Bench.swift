@@ -1,54 +1,80 @@
-import Billing
+import ArgumentParser
 import Foundation
 import Logging
-import MarketSchema
-import PGClient
-import PostgresCluster
-import ProductCatalog
-import ServiceLifecycle
 
-/// `make bench`: measures the import of a history against `pgbench` writing the same rows one payment per transaction, both on the same PostgreSQL with
-/// fsync and synchronous_commit on. What was written is proved right before a figure is shown.
+/// `make bench`: measures the server against stated limits, both sides of each comparison in one run on the same PostgreSQL. What was written and
+/// answered is proved right before a figure is shown.
 @main
-struct Bench {
-    static func main() async throws {
-        let events = Int(ProcessInfo.processInfo.environment["BENCH_EVENTS"] ?? "") ?? 100_000
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "bench", abstract: "Measure the server against stated limits.")
+
+    enum Part: String, CaseIterable, ExpressibleByArgument {
+        case imports, payments, entitlements, checks, audiences, client, memory, capacity, growth
+
+        /// Growth takes long and begins anew, so it runs where it is asked for.
+        static let byDefault = allCases.filter { $0 != .growth }
+    }
+
+    @Option(help: "The program to measure.") var market = ".build-release/release/market"
+    @Option(help: "Events of the history that is imported; everything else is measured on top of it.") var events = 1_000_000
+    @Option(help: "Each side runs so often; the median counts.") var runs = 3
+    @Option(help: "Seconds of one run under load.") var seconds = 5
+    @Option(
+        parsing: .upToNextOption, help: "Only these: \(Part.allCases.map(\.rawValue).joined(separator: ", ")). All but growth unless said.")
+    var only: [Part] = []
+
+    func run() async throws {
         var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .warning
-        let folder = FileManager.default.temporaryDirectory.appending(path: "market-bench-\(ProcessInfo.processInfo.processIdentifier)")
-        let cluster = try PrivateCluster.start(
-            folder: folder, settings: ["shared_buffers": "1GB", "max_wal_size": "8GB", "max_connections": "200"], logger: logger)
-        defer {
-            cluster.stop()
-            do {
-                try FileManager.default.removeItem(at: folder)
-            } catch {
-                say("cannot remove \(folder.path): \(error)")
+        let parts = Set(only.isEmpty ? Part.byDefault : only)
+        let ground = try Ground.make(market: URL(filePath: market).absoluteURL.path, logger: logger)
+        defer { ground.remove() }
+        var rows: [any Finding] = []
+        let server = try ServerProcess(ground)
+        defer { server.stop() }
+
+        if parts.contains(.memory) { rows += try Memory(ground: ground, events: events).rows() }
+        // The history is under everything; it is measured only where that is asked for.
+        rows += try Imports(ground: ground, server: server, events: events, runs: parts.contains(.imports) ? runs : 0).rows()
+        if parts.contains(.payments) { rows += try payments(ground, server) }
+        if parts.contains(.entitlements) { rows += try Lookups(ground: ground, server: server, seconds: seconds, runs: runs).rows() }
+        if parts.contains(.checks) { rows += try BulkChecks(ground: ground, server: server, seconds: seconds, runs: runs).rows() }
+        if parts.contains(.audiences) { rows += try Audiences(ground: ground, runs: runs).rows(server) }
+        if parts.contains(.client) { rows += try await ClientAgainstLibPQ(ground: ground, runs: runs, logger: logger).rows() }
+        if parts.contains(.capacity) { rows += try Capacity(ground: ground, server: server, seconds: seconds, runs: runs).findings() }
+        if parts.contains(.growth) {
+            rows += try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs).rows()
+        }
+        try ground.prove()
+        if parts.contains(.memory) { rows.append(try Memory.underWork(server)) }
+
+        say("medians of \(runs); \(ProcessInfo.processInfo.activeProcessorCount) processors, load average at the end \(loadAverage())")
+        for row in rows { say(row.text) }
+        let missed = rows.count { !$0.reached }
+        say(missed == 0 ? "all \(rows.count) reached" : "\(missed) of \(rows.count) missed")
+    }
+
+    private func payments(_ ground: Ground, _ server: ServerProcess) throws -> [Row] {
+        let payments = PaymentsOverHTTP(ground: ground, server: server, seconds: seconds)
+        var ours: [Int: [Figure]] = [:]
+        var theirs: [Figure] = []
+        for run in 1...runs {
+            for connections in [64, 256] {
+                ours[connections, default: []].append(try payments.ours(connections: connections, run: run * 1_000 + connections))
             }
+            theirs.append(try payments.theirs(run: run))
         }
-        _ = try await Migrator(Schema.migrations).migrate(.init(url: cluster.socketURL()), logger: logger)
-        var runs: [(imported: Double, again: Double, singly: Double)] = []
-        for run in 1...3 {
-            let imported = try await Importing(cluster: cluster, run: run, events: events, logger: logger).measure()
-            let singly = try Pgbench(cluster: cluster, seconds: 10).measure()
-            runs.append((imported.first, imported.again, singly))
-            say("run \(run): import \(Int(imported.first))/s, again (all duplicates) \(Int(imported.again))/s, pgbench \(Int(singly))/s")
+        try payments.clear()
+        return [(64, 2.0), (256, 2.5)].map { connections, rate in
+            Row(
+                operation: "one payment per request, \(connections) connections", ours: .median(ours[connections] ?? []),
+                against: "pgbench -c 64, the same rows", theirs: .median(theirs),
+                goals: [.init(measure: .rate, limit: rate), .init(measure: .cpu, limit: 0.75)])
         }
-        let median = { (values: [Double]) in values.sorted()[values.count / 2] }
-        say("medians of 3, \(events) events a run, load average at the end \(loadAverage()):")
-        say("  import against pgbench -M prepared -c 64: \(ratio(median(runs.map(\.imported)), median(runs.map(\.singly))))")
-        say("  duplicates against the same:              \(ratio(median(runs.map(\.again)), median(runs.map(\.singly))))")
     }
 
-    /// At once, also into a pipe.
-    private static func say(_ text: String) {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
-    }
-
-    private static func ratio(_ left: Double, _ right: Double) -> String { String(format: "%.2f ×", left / right) }
-
-    private static func loadAverage() -> String {
+    private func loadAverage() -> String {
         var loads = [0.0, 0.0, 0.0]
-        return getloadavg(&loads, 3) == 3 ? String(format: "%.1f", loads[0]) : "unknown"
+        return getloadavg(&loads, 3) == 3 ? two(loads[0]) : "unknown"
     }
 }

@@ -1,0 +1,77 @@
+/// A line of the table that says whether something was reached.
+protocol Finding {
+    var reached: Bool { get }
+    var text: String { get }
+}
+
+/// Ours against theirs, and what was to be reached; without goals it only shows.
+struct Row: Finding {
+    let operation: String
+    let ours: Figure
+    let against: String
+    let theirs: Figure
+    let goals: [Goal]
+
+    struct Goal {
+        enum Measure {
+            /// Ours over theirs, the more the better.
+            case rate
+            /// Ours over theirs, the less the better.
+            case cpu, latency
+        }
+        let measure: Measure
+        let limit: Double
+    }
+
+    var reached: Bool { goals.allSatisfy { isReached($0) } }
+
+    private func ratio(_ measure: Goal.Measure) -> Double {
+        switch measure {
+        case .rate: ours.rate / theirs.rate
+        case .cpu: (ours.cpu ?? .nan) / (theirs.cpu ?? .nan)
+        case .latency: (ours.latency ?? .nan) / (theirs.latency ?? .nan)
+        }
+    }
+
+    private func isReached(_ goal: Goal) -> Bool {
+        goal.measure == .rate ? ratio(.rate) >= goal.limit : ratio(goal.measure) <= goal.limit
+    }
+
+    var text: String {
+        let parts = goals.map { goal in
+            let limit =
+                switch goal.measure {
+                case .rate: "rate ≥"
+                case .cpu: "CPU ≤"
+                case .latency: "latency ≤"
+                }
+            return "\(limit) \(two(goal.limit)) ×: \(two(ratio(goal.measure))) × \(isReached(goal) ? "reached" : "MISSED")"
+        }
+        let verdict = goals.isEmpty ? "rate \(two(ratio(.rate))) ×, no goal" : parts.joined(separator: ", ")
+        return "  \(operation): \(show(ours)) | \(against): \(show(theirs)) | \(verdict)"
+    }
+
+    private func show(_ figure: Figure) -> String {
+        var parts = ["\(Int(figure.rate.rounded()))/s"]
+        if let latency = figure.latency { parts.append("p50 \(two(latency)) µs") }
+        if let cpu = figure.cpu { parts.append("\(two(cpu)) µs CPU") }
+        if let postgres = figure.postgres { parts.append("PostgreSQL \(two(postgres))") }
+        return parts.joined(separator: ", ")
+    }
+}
+
+/// One number that must not be above another.
+struct Bound: Finding {
+    let what: String
+    let value: Double
+    let limit: Double
+    let unit: String
+    /// Where the number comes from, in words.
+    var because = ""
+
+    var reached: Bool { value <= limit }
+
+    var text: String {
+        "  \(what): \(two(value)) \(unit)\(because.isEmpty ? "" : " (\(because))") | ≤ \(two(limit)) \(unit): \(reached ? "reached" : "MISSED")"
+    }
+}

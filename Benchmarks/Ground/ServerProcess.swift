@@ -1,0 +1,33 @@
+import Foundation
+import PostgresCluster
+
+/// `market serve` on the ground's PostgreSQL.
+final class ServerProcess {
+    let url: String
+    private let process = Process()
+
+    var pid: Int32 { process.processIdentifier }
+
+    /// Starts and waits until it is ready.
+    init(_ ground: Ground, port: Int = 28_080) throws {
+        url = "http://127.0.0.1:\(port)"
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["--default-signal", ground.market, "serve", "--port", "\(port)", "--log-level", "info"]
+        var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MARKET_") }
+        environment["DATABASE_URL"] = ground.cluster.socketURL(user: Ground.serverLogin)
+        process.environment = environment
+        process.standardInput = FileHandle.nullDevice
+        // A line for each request is written, as in production; nobody reads it here.
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        // Not before it answers, and not for ever.
+        _ = try Shell.run(
+            "/usr/bin/curl", ["-fsS", "--retry", "50", "--retry-delay", "1", "--retry-all-errors", "-o", "/dev/null", "\(url)/readyz"])
+    }
+
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+    }
+}
