@@ -14,6 +14,7 @@ let settings: [SwiftSetting] = [
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
 ]
 
@@ -25,13 +26,16 @@ var targets: [Target] = [
             "CLibPQ",
             .product(name: "Logging", package: "swift-log"),
             .product(name: "DequeModule", package: "swift-collections"),
+            .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         ],
         swiftSettings: settings
     ),
     .target(
         name: "PostgresCluster",
-        dependencies: [.product(name: "Logging", package: "swift-log")],
+        dependencies: [
+            .product(name: "Logging", package: "swift-log"), .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        ],
         swiftSettings: settings
     ),
     .target(name: "Randomness", swiftSettings: settings),
@@ -39,6 +43,7 @@ var targets: [Target] = [
         name: "TestSupport",
         dependencies: [
             "PGClient", "PostgresCluster", "Randomness", .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         ],
         path: "Tests/TestSupport",
@@ -46,7 +51,10 @@ var targets: [Target] = [
     ),
     .testTarget(
         name: "PGClientTests",
-        dependencies: ["PGClient", "PostgresCluster", "TestSupport", .product(name: "Logging", package: "swift-log")],
+        dependencies: [
+            "PGClient", "PostgresCluster", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        ],
         swiftSettings: settings
     ),
 ]
@@ -58,7 +66,6 @@ if !clientOnly {
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),

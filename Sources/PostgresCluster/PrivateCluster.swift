@@ -1,6 +1,6 @@
 import Foundation
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A PostgreSQL cluster of one's own: made in a folder, started as an unprivileged user, gone when this process is gone.
 ///
@@ -14,7 +14,7 @@ public final class PrivateCluster: Sendable {
     private let binaries: URL
     private let runner: Runner
     private let logger: Logger
-    private let guardian = Mutex<Guardian?>(nil)
+    private let guardian = NIOLockedValueBox<Guardian?>(nil)
 
     /// The superuser that owns the cluster.
     public static let owner = "market_owner"
@@ -96,12 +96,12 @@ public final class PrivateCluster: Sendable {
             runner: runner, postgres: binaries.appending(path: "postgres"), data: folder.appending(path: "data"), port: port,
             sockets: socketFolder, settings: settings)
         try started.waitUntilReady(isready: binaries.appending(path: "pg_isready"), socketFolder: socketFolder, port: port)
-        guardian.withLock { $0 = started }
+        guardian.withLockedValue { $0 = started }
     }
 
     /// Stops the server and waits until it is gone.
     public func stop(_ mode: StopMode = .fast) {
-        guardian.withLock { guardian in
+        guardian.withLockedValue { guardian in
             guardian?.stop(mode)
             guardian = nil
         }
@@ -109,7 +109,7 @@ public final class PrivateCluster: Sendable {
 
     /// Kills all of the server's processes as a power cut would.
     public func kill() {
-        guardian.withLock { guardian in
+        guardian.withLockedValue { guardian in
             guardian?.kill()
             guardian = nil
         }
@@ -122,7 +122,7 @@ public final class PrivateCluster: Sendable {
     }
 
     /// The server's main process; nil while it is stopped.
-    public var postmasterPID: Int32? { guardian.withLock { $0?.postmasterPID } }
+    public var postmasterPID: Int32? { guardian.withLockedValue { $0?.postmasterPID } }
 
     /// A port that nobody listens on, below the range that the system hands to clients.
     package static func freePort() throws -> Int {

@@ -1,6 +1,6 @@
+import NIOConcurrencyHelpers
 import PGClient
 import ServiceLifecycle
-import Synchronization
 import TestSupport
 import Testing
 
@@ -8,13 +8,13 @@ import Testing
 struct BatcherTests {
     /// Holds groups back until they are let through, and remembers what they were.
     private final class Gate: Sendable {
-        private let state = Mutex<(groups: [[Int]], waiting: [CheckedContinuation<Void, Never>], isOpen: Bool)>(([], [], false))
+        private let state = NIOLockedValueBox<(groups: [[Int]], waiting: [CheckedContinuation<Void, Never>], isOpen: Bool)>(([], [], false))
 
-        var groups: [[Int]] { state.withLock { $0.groups } }
+        var groups: [[Int]] { state.withLockedValue { $0.groups } }
 
         func pass(_ group: [Int]) async {
             await withCheckedContinuation { continuation in
-                let isOpen = state.withLock { state in
+                let isOpen = state.withLockedValue { state in
                     state.groups.append(group)
                     if !state.isOpen { state.waiting.append(continuation) }
                     return state.isOpen
@@ -34,7 +34,7 @@ struct BatcherTests {
         }
 
         func open() {
-            let waiting = state.withLock { state in
+            let waiting = state.withLockedValue { state in
                 state.isOpen = true
                 defer { state.waiting = [] }
                 return state.waiting

@@ -1,5 +1,5 @@
+import NIOConcurrencyHelpers
 import PGClient
-import Synchronization
 import TestSupport
 import Testing
 
@@ -188,15 +188,15 @@ struct TransactionTests {
 
 /// Lets so many pass together the first time; later ones are not held.
 private final class Barrier: Sendable {
-    private let state: Mutex<(missing: Int, waiting: [CheckedContinuation<Void, Never>])>
+    private let state: NIOLockedValueBox<(missing: Int, waiting: [CheckedContinuation<Void, Never>])>
 
     init(_ count: Int) {
-        state = Mutex((count, []))
+        state = NIOLockedValueBox((count, []))
     }
 
     func arrive() async {
         await withCheckedContinuation { continuation in
-            let released = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            let released = state.withLockedValue { state -> [CheckedContinuation<Void, Never>] in
                 state.missing -= 1
                 guard state.missing > 0 else {
                     defer { state.waiting = [] }

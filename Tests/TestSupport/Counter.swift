@@ -1,14 +1,14 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Counts what happens in several tasks.
 public final class Counter: Sendable {
-    private let count = Mutex(0)
+    private let count = NIOLockedValueBox(0)
 
     public init() {}
 
-    public var value: Int { count.withLock { $0 } }
+    public var value: Int { count.withLockedValue { $0 } }
 
     public func increment() {
-        count.withLock { $0 += 1 }
+        count.withLockedValue { $0 += 1 }
     }
 }

@@ -1,5 +1,5 @@
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Keeps what is logged, for a test to read.
 public final class LogCapture: Sendable {
@@ -12,11 +12,11 @@ public final class LogCapture: Sendable {
         public var description: String { "\(level) \(message) \(metadata)" }
     }
 
-    private let captured = Mutex<[Line]>([])
+    private let captured = NIOLockedValueBox<[Line]>([])
 
     public init() {}
 
-    public var lines: [Line] { captured.withLock { $0 } }
+    public var lines: [Line] { captured.withLockedValue { $0 } }
 
     /// A logger whose lines from this level on are kept.
     public func logger(_ level: Logger.Level = .debug) -> Logger {
@@ -25,7 +25,7 @@ public final class LogCapture: Sendable {
         return logger
     }
 
-    private func add(_ line: Line) { captured.withLock { $0.append(line) } }
+    private func add(_ line: Line) { captured.withLockedValue { $0.append(line) } }
 
     private struct Handler: LogHandler {
         let capture: LogCapture

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A relay on loopback that loses connections on purpose: at once, after so many bytes, or silently.
 ///
@@ -9,7 +9,7 @@ public final class TCPProxy: Sendable {
     public let port: Int
     private let target: Int
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     private struct State {
         var descriptors: Set<Int32> = []
@@ -39,16 +39,16 @@ public final class TCPProxy: Sendable {
     }
 
     /// Bytes that went from clients to the server so far.
-    public var sent: Int { state.withLock { $0.sent } }
+    public var sent: Int { state.withLockedValue { $0.sent } }
 
     /// Cuts every connection now.
     public func cut() {
-        for descriptor in state.withLock({ $0.descriptors }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        for descriptor in state.withLockedValue({ $0.descriptors }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 
     /// Lets so many bytes more pass from client to server, then cuts every connection; answers are held back from now on.
     public func cut(after bytes: Int) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.bytesLeft = bytes
             state.cutsAnswers = true
         }
@@ -56,13 +56,13 @@ public final class TCPProxy: Sendable {
 
     /// Passes nothing on in either direction, as a network that loses every packet.
     public func stall() {
-        state.withLock { $0.isStalled = true }
+        state.withLockedValue { $0.isStalled = true }
     }
 
     /// Behaves again, for new connections.
     public func heal() {
         cut()
-        state.withLock { state in
+        state.withLockedValue { state in
             state.bytesLeft = nil
             state.cutsAnswers = false
             state.isStalled = false
@@ -71,7 +71,7 @@ public final class TCPProxy: Sendable {
 
     /// Cuts everything and takes no more connections.
     public func close() {
-        state.withLock { $0.closed = true }
+        state.withLockedValue { $0.closed = true }
         shutdown(listener, Int32(SHUT_RDWR))
         cut()
     }
@@ -87,7 +87,7 @@ public final class TCPProxy: Sendable {
     private func accept() {
         while true {
             let client = Glibc.accept(listener, nil, nil)
-            guard client >= 0, !state.withLock({ $0.closed }) else { break }
+            guard client >= 0, !state.withLockedValue({ $0.closed }) else { break }
             let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             var address = Self.address(port: target)
             let connected = withUnsafePointer(to: &address) { pointer in
@@ -100,7 +100,7 @@ public final class TCPProxy: Sendable {
                 Glibc.close(server)
                 continue
             }
-            state.withLock { $0.descriptors.formUnion([client, server]) }
+            state.withLockedValue { $0.descriptors.formUnion([client, server]) }
             relay(client, server)
         }
         Glibc.close(listener)
@@ -115,7 +115,7 @@ public final class TCPProxy: Sendable {
                 shutdown(sink, Int32(SHUT_RDWR))
                 // Whoever is last closes both: earlier, the number could belong to somebody else already.
                 guard shared.leave() else { return }
-                state.withLock { $0.descriptors.subtract([client, server]) }
+                state.withLockedValue { $0.descriptors.subtract([client, server]) }
                 Glibc.close(client)
                 Glibc.close(server)
             }
@@ -127,7 +127,7 @@ public final class TCPProxy: Sendable {
         while true {
             let count = read(source, &buffer, buffer.count)
             guard count > 0 else { return }
-            let (pass, goesOn) = state.withLock { state in isUpward ? upward(count, &state) : downward(count, &state) }
+            let (pass, goesOn) = state.withLockedValue { state in isUpward ? upward(count, &state) : downward(count, &state) }
             var written = 0
             while written < pass {
                 let more = buffer.withUnsafeBytes { write(sink, $0.baseAddress?.advanced(by: written), pass - written) }
@@ -161,15 +161,15 @@ public final class TCPProxy: Sendable {
 }
 
 private final class Ends: Sendable {
-    private let count: Mutex<Int>
+    private let count: NIOLockedValueBox<Int>
 
     init(count: Int) {
-        self.count = Mutex(count)
+        self.count = NIOLockedValueBox(count)
     }
 
     /// Whether nobody is left.
     func leave() -> Bool {
-        count.withLock { count in
+        count.withLockedValue { count in
             count -= 1
             return count == 0
         }

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import PostgresCluster
-import Synchronization
 
 /// The PostgreSQL that the tests of one process share, started when the first test asks for it.
 ///
@@ -11,7 +11,7 @@ public enum TestCluster {
         var logger = Logger(label: "test-cluster")
         logger.logLevel = .warning
         let folder = FileManager.default.temporaryDirectory.appending(path: "market-tests-\(ProcessInfo.processInfo.processIdentifier)")
-        folders.withLock { $0.append(folder) }
+        folders.withLockedValue { $0.append(folder) }
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
@@ -20,13 +20,13 @@ public enum TestCluster {
             logger: logger)
         atexit {
             if case .success(let cluster) = TestCluster.shared { cluster.stop(.immediate) }
-            for folder in TestCluster.folders.withLock({ $0 }) { try? FileManager.default.removeItem(at: folder) }
+            for folder in TestCluster.folders.withLockedValue({ $0 }) { try? FileManager.default.removeItem(at: folder) }
         }
         return cluster
     }
 
     /// Removed at exit.
-    private static let folders = Mutex<[URL]>([])
+    private static let folders = NIOLockedValueBox<[URL]>([])
 
     /// A cluster of the test's own, to be killed and cut; durable as in production. It is stopped and removed when the body ends.
     public static func own<R>(settings: [String: String] = [:], _ body: (PrivateCluster) async throws -> R) async throws -> R {

@@ -1,6 +1,6 @@
 import DequeModule
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Lends connections. Who asks takes an idle one without waiting, makes a new one while there is room, or waits in line.
 ///
@@ -9,12 +9,12 @@ final class ConnectionPool: Sendable {
     let configuration: PGClient.Configuration
     private let conninfo: Result<String, PGError>
     private let logger: Logger
-    private let state: Mutex<PoolState>
+    private let state: NIOLockedValueBox<PoolState>
 
     init(_ configuration: PGClient.Configuration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        state = Mutex(PoolState(maxConnections: configuration.maxConnections, maxWaiters: configuration.maxWaiters))
+        state = NIOLockedValueBox(PoolState(maxConnections: configuration.maxConnections, maxWaiters: configuration.maxWaiters))
         conninfo = Result { () throws(PGError) in
             try ConnectionString.completed(configuration.url, applicationName: configuration.applicationName)
         }
@@ -22,7 +22,7 @@ final class ConnectionPool: Sendable {
 
     /// Lends a connection; it must come back through `release`.
     func acquire() async throws(PGError) -> PGConnection {
-        let decision = state.withLock { $0.acquire(now: .now) }
+        let decision = state.withLockedValue { $0.acquire(now: .now) }
         switch decision {
         case .lend(let connection): return connection
         case .connect(let number): return try await connect(number)
@@ -32,7 +32,7 @@ final class ConnectionPool: Sendable {
     }
 
     func release(_ connection: PGConnection, reusable: Bool) {
-        let waiter = state.withLock { $0.release(connection, reusable: reusable, now: .now) }
+        let waiter = state.withLockedValue { $0.release(connection, reusable: reusable, now: .now) }
         waiter?.resume()
     }
 
@@ -40,15 +40,15 @@ final class ConnectionPool: Sendable {
         let connection = PGConnection(number: number, statementCacheSize: configuration.statementCacheSize, logger: logger)
         do throws(PGError) {
             try await open(connection, try conninfo.get())
-            state.withLock { $0.didConnect() }
+            state.withLockedValue { $0.didConnect() }
             return connection
         } catch  where error.kind == .cancelled {
             // Says nothing about the server; another waiter may take the place.
-            state.withLock { $0.connectAbandoned() }?.resume()
+            state.withLockedValue { $0.connectAbandoned() }?.resume()
             throw error
         } catch {
             logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
-            let waiters = state.withLock { $0.connectFailed(error, now: .now) }
+            let waiters = state.withLockedValue { $0.connectFailed(error, now: .now) }
             for waiter in waiters { waiter.resume() }
             throw error
         }
@@ -72,15 +72,15 @@ final class ConnectionPool: Sendable {
     }
 
     private func wait() async throws(PGError) -> PGConnection {
-        let ticket = state.withLock { $0.ticket() }
+        let ticket = state.withLockedValue { $0.ticket() }
         let deadline = ContinuousClock.now + configuration.acquireTimeout
         let turn = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<PoolState.Turn, Never>) in
-                let resolved = state.withLock { $0.enqueue(ticket, until: deadline, continuation) }
+                let resolved = state.withLockedValue { $0.enqueue(ticket, until: deadline, continuation) }
                 resolved?.resume()
             }
         } onCancel: {
-            state.withLock { $0.cancel(ticket) }?.resume()
+            state.withLockedValue { $0.cancel(ticket) }?.resume()
         }
         switch turn {
         case .lend(let connection): return connection
@@ -91,26 +91,26 @@ final class ConnectionPool: Sendable {
 
     /// Ends waits that are past their time. Called ten times a second.
     func expireWaiters() {
-        for waiter in state.withLock({ $0.expire(now: .now) }) { waiter.resume() }
+        for waiter in state.withLockedValue({ $0.expire(now: .now) }) { waiter.resume() }
     }
 
     /// Idle connections that nobody has tried for the interval, taken out for a try.
     func takeForHealthCheck() -> [PGConnection] {
-        state.withLock { $0.takeIdle(unusedFor: configuration.healthCheckInterval, now: .now) }
+        state.withLockedValue { $0.takeIdle(unusedFor: configuration.healthCheckInterval, now: .now) }
     }
 
     /// No more lending: who waits is told so.
     func beginDraining() {
-        for waiter in state.withLock({ $0.drain() }) { waiter.resume() }
+        for waiter in state.withLockedValue({ $0.drain() }) { waiter.resume() }
     }
 
     /// Nothing is lent any more.
-    var isDrained: Bool { state.withLock { $0.isDrained } }
-    var isDraining: Bool { state.withLock { $0.draining } }
+    var isDrained: Bool { state.withLockedValue { $0.isDrained } }
+    var isDraining: Bool { state.withLockedValue { $0.draining } }
 
     func takeAllIdle() -> [PGConnection] {
-        state.withLock { $0.takeAllIdle() }
+        state.withLockedValue { $0.takeAllIdle() }
     }
 
-    var metrics: PoolMetrics { state.withLock { $0.metrics } }
+    var metrics: PoolMetrics { state.withLockedValue { $0.metrics } }
 }

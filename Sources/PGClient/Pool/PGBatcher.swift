@@ -1,5 +1,5 @@
+import NIOConcurrencyHelpers
 import ServiceLifecycle
-import Synchronization
 
 /// Groups requests that arrive while the previous group is in flight: one round trip, or one commit, for all of them.
 ///
@@ -26,7 +26,7 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     private let maxQueued: Int
     private let workers: Int
     private let perform: Perform
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameters:
     ///   - maxBatch: weight of one group at most; a single request may weigh more.
@@ -50,7 +50,7 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     public func submit(_ request: Request, weight: Int = 1) async throws -> Answer {
         try Task.checkCancellation()
         return try await withUnsafeContinuation { continuation in
-            let (refused, worker): (PGError?, UnsafeContinuation<Void, Never>?) = state.withLock { state in
+            let (refused, worker): (PGError?, UnsafeContinuation<Void, Never>?) = state.withLockedValue { state in
                 if state.closed { return (PGError(.notRunning, "\(label) is shut down"), nil) }
                 if state.weight + weight > maxQueued, !state.waiting.isEmpty {
                     return (PGError(.poolFull, "\(label): \(state.waiting.count) requests wait already"), nil)
@@ -79,7 +79,7 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     }
 
     private func close() {
-        let idle = state.withLock { state in
+        let idle = state.withLockedValue { state in
             state.closed = true
             defer { state.idleWorkers = [] }
             return state.idleWorkers
@@ -98,11 +98,11 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     /// The next group; nil when nothing more will come.
     private func nextBatch() async -> [Waiting]? {
         while true {
-            let (batch, closed) = state.withLock { state in (takeBatch(&state), state.closed) }
+            let (batch, closed) = state.withLockedValue { state in (takeBatch(&state), state.closed) }
             if !batch.isEmpty { return batch }
             if closed { return nil }
             await withUnsafeContinuation { continuation in
-                let goOn = state.withLock { state in
+                let goOn = state.withLockedValue { state in
                     if !state.waiting.isEmpty || state.closed { return true }
                     state.idleWorkers.append(continuation)
                     return false

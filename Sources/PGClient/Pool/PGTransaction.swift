@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// How much of other transactions a transaction sees (PostgreSQL documentation, 13.2).
 public enum Isolation: Sendable {
@@ -86,17 +86,17 @@ public struct PGTransaction: PGSession {
 }
 
 private final class TransactionState: Sendable {
-    private let inner: Mutex<(begin: StaticString?, names: Int, ended: Bool)>
+    private let inner: NIOLockedValueBox<(begin: StaticString?, names: Int, ended: Bool)>
 
     init(begin: StaticString) {
-        inner = Mutex((begin, 0, false))
+        inner = NIOLockedValueBox((begin, 0, false))
     }
 
     /// What is to be sent in front of the next statements.
     ///
     /// - Throws: when the transaction has ended: its connection may serve somebody else by now.
     func takeBegin() throws(PGError) -> StaticString? {
-        let (begin, ended) = inner.withLock { inner in
+        let (begin, ended) = inner.withLockedValue { inner in
             defer { inner.begin = nil }
             return (inner.begin, inner.ended)
         }
@@ -105,13 +105,13 @@ private final class TransactionState: Sendable {
     }
 
     func end() {
-        inner.withLock { $0.ended = true }
+        inner.withLockedValue { $0.ended = true }
     }
 
-    var begun: Bool { inner.withLock { $0.begin == nil } }
+    var begun: Bool { inner.withLockedValue { $0.begin == nil } }
 
     func nextName() -> String {
-        inner.withLock { inner in
+        inner.withLockedValue { inner in
             inner.names += 1
             return "market_\(inner.names)"
         }
