@@ -101,7 +101,8 @@ CREATE TABLE public.paid_window (
     payments integer NOT NULL,
     unmatched integer NOT NULL,
     uid text NOT NULL COLLATE pg_catalog."C",
-    run_start bigint DEFAULT 0 NOT NULL
+    run_start bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 
@@ -577,6 +578,8 @@ GRANT UPDATE(payments) ON TABLE public.paid_window TO market_server;
 GRANT UPDATE(unmatched) ON TABLE public.paid_window TO market_server;
 
 GRANT UPDATE(run_start) ON TABLE public.paid_window TO market_server;
+
+GRANT UPDATE(version) ON TABLE public.paid_window TO market_server;
 
 GRANT SELECT,INSERT ON TABLE public.payment_event TO market_server;
 GRANT SELECT ON TABLE public.payment_event TO market_tenant;

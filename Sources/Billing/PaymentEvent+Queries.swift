@@ -19,21 +19,50 @@ extension PaymentEvent: PGRowDecodable {
         try self.init(row.decode(Columns.self))
     }
 
+    /// A recorded event and whose it is.
+    struct Known: PGRowDecodable, Sendable {
+        let event: PaymentEvent
+        let publisherID: Publisher.ID
+
+        init(row: PGRow) throws(PGError) {
+            let (kind, tradeNumber, payTradeNumber, uid): (Int16, TradeNumber, TradeNumber?, UID)
+            let (createTime, addTime, amount, productID): (Instant, TimeSpan, Money, MessageProduct.ID)
+            (publisherID, kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID) = try row.decode()
+            event = try PaymentEvent((kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID))
+        }
+    }
+
     /// What is recorded of these trades, whoever's: the events under their numbers, and the refunds that name them by another number. Number by number
     /// (offset 0), whatever the planner believes of a table that was never analyzed.
-    static func known(of trades: [TradeNumber]) -> Query<[PaymentEvent]> {
-        SQL(
+    static func known(of trades: Set<TradeNumber>) -> Query<[Known]> {
+        let trades = Array(trades)
+        return SQL(
             """
-            select \(columns)
+            select e.publisher_id, \(columns)
             from unnest(\(trades)) as k (trade_no)
             cross join lateral (select * from payment_event p where p.trade_no = k.trade_no collate "C" offset 0) as e
             union all
-            select \(columns)
+            select e.publisher_id, \(columns)
             from unnest(\(trades)) as k (trade_no)
             cross join lateral (select * from payment_event p where p.pay_trade_no = k.trade_no collate "C" offset 0) as e
             where e.trade_no <> all(\(trades))
             """
         ).all()
+    }
+}
+
+extension TradeNumber {
+    /// Makes the numbers ours until the end of the transaction: another one that claims one of them waits, and then sees what we recorded under it.
+    ///
+    /// The key of payment_event tells two subscribers of one number apart, so it does not keep a second one out. The locks are taken in one order, before
+    /// all others, so that no two batches wait for each other crosswise.
+    static func claim(_ numbers: Set<TradeNumber>) -> Query<Int> {
+        SQL(
+            """
+            select count(pg_advisory_xact_lock(number))
+            from (select distinct hashtextextended(k.trade_no, 0) as number from unnest(\(Array(numbers))) as k (trade_no) order by number) as n
+            """
+        ).value()
     }
 }
 

@@ -13,7 +13,7 @@ static const unsigned char migration_0003[] = {
 #embed "../../sql/migrations/0003_billing.sql"
 };
 static const unsigned char migration_0004[] = {
-#embed "../../sql/migrations/0004_window_run_start.sql"
+#embed "../../sql/migrations/0004_window_short_path.sql"
 };
 static const unsigned char invariants[] = {
 #embed "../../sql/invariants.sql"
@@ -27,7 +27,7 @@ static const struct market_file migrations[] = {
     { "0001_roles.sql", migration_0001, sizeof migration_0001 },
     { "0002_catalog.sql", migration_0002, sizeof migration_0002 },
     { "0003_billing.sql", migration_0003, sizeof migration_0003 },
-    { "0004_window_run_start.sql", migration_0004, sizeof migration_0004 },
+    { "0004_window_short_path.sql", migration_0004, sizeof migration_0004 },
 };
 
 struct market_file market_migration(size_t index) {

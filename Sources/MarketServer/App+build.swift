@@ -7,10 +7,17 @@ import NIOCore
 let standardIdleTimeout: Duration = .seconds(75)
 
 /// The server: the routes of the table over the services, with the services running beside it.
-func buildApplication(_ services: AppServices, idleTimeout: Duration = standardIdleTimeout) -> some ApplicationProtocol {
+///
+/// - Parameter gate: where the database is still to be looked at, who looks: until then nothing is served.
+func buildApplication(
+    _ services: AppServices, idleTimeout: Duration = standardIdleTimeout, gate: DatabaseSafety? = nil
+) -> some ApplicationProtocol {
     Application(
-        router: RouteTable(services).router(services),
-        server: .init { EventLoopChannel(responder: $0, configuration: .init(idleTimeout: TimeAmount(idleTimeout))) },
+        router: RouteTable(services).router(services, gate: gate),
+        server: .init {
+            EventLoopChannel(
+                responder: $0, configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: TimeAmount(idleTimeout)))
+        },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
         services: services.services,
         logger: services.logger)
@@ -18,12 +25,41 @@ func buildApplication(_ services: AppServices, idleTimeout: Duration = standardI
 
 extension RouteTable {
     /// The router that answers these routes and nothing else.
-    func router(_ services: AppServices) -> Router<MarketContext> {
+    func router(_ services: AppServices, gate: DatabaseSafety? = nil) -> Router<MarketContext> {
         let router = Router(context: MarketContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestLog(metrics: services.metrics))
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ProblemMiddleware(table: self))
+        router.add(middleware: ExactPaths())
+        if let gate { router.add(middleware: SafetyGate(safety: gate)) }
         for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.guarded(by: services)) }
         return router
+    }
+}
+
+/// Finds nothing at a path with an empty part, as `/metrics/` and `//metrics` have. The router does not look at these, so that what a proxy in front
+/// keeps to itself could be reached by another spelling. The platform's paths are left alone: its clients put a slash between where one is.
+private struct ExactPaths: RouterMiddleware {
+    func handle(
+        _ request: Request, context: MarketContext, next: (Request, MarketContext) async throws -> Response
+    ) async throws -> Response {
+        let path = request.uri.path
+        let isExact = !path.contains("//") && (path == "/" || !path.hasSuffix("/"))
+        guard isExact || path.drop(while: { $0 == "/" }).hasPrefix("api/") else { throw HTTPError(.notFound) }
+        return try await next(request, context)
+    }
+}
+
+/// Serves nothing that needs the database before somebody has looked whether it is safe.
+private struct SafetyGate: RouterMiddleware {
+    let safety: DatabaseSafety
+
+    func handle(
+        _ request: Request, context: MarketContext, next: (Request, MarketContext) async throws -> Response
+    ) async throws -> Response {
+        guard safety.isChecked || ["/healthz", "/metrics", "/openapi.yaml"].contains(request.uri.path) else {
+            throw RequestError.notReady("The database does not answer yet.")
+        }
+        return try await next(request, context)
     }
 }

@@ -120,6 +120,7 @@ public struct SQLState: Hashable, Sendable {
     public static let queryCanceled = SQLState("57014")
     public static let lockNotAvailable = SQLState("55P03")
     public static let diskFull = SQLState("53100")
+    public static let outOfMemory = SQLState("53200")
     public static let undefinedTable = SQLState("42P01")
     static let invalidStatementName = SQLState("26000")
     static let featureNotSupported = SQLState("0A000")

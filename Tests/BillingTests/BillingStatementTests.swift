@@ -40,7 +40,8 @@ private func statements() throws -> StatementList {
         .init(WindowState.of(keys), as: .server),
         .init(WindowState.locked(keys), as: .server),
         .init(WindowState.insert(windows), as: .server),
-        .init(WindowState.update(windows), as: .server),
+        .init(WindowState.update(keys.map { StoredWindow(key: $0, state: .empty, version: 0) }), as: .server),
+        .init(TradeNumber.claim([trade]), as: .server),
         .init(WindowEvent.history(of: keys, until: instant, knownAt: instant), as: .server),
         .init(RecordedEvent.history(of: keys[0], until: instant, knownAt: instant), as: .server),
         .init(CurrentWindow.of(keys), as: .server),
@@ -53,7 +54,10 @@ private func statements() throws -> StatementList {
         .init(QuarantinedMessage.page(of: publisher, in: .open, for: .conflict, below: message, limit: 10), as: .tenant, reading: kept),
         .init(QuarantinedMessage.with(message, of: publisher), as: .tenant, reading: kept),
         .init(QuarantinedMessage.waiting(of: publisher, after: message, limit: 10), as: .server, reading: kept, widened: [1]),
-        .init(QuarantinedMessage.resolve(message, as: .applied, resolution: "recorded"), as: .server, .tenant),
+        .init(
+            QuarantinedMessage.resolve([.init(id: message, state: .applied, words: "recorded")]), as: .server, .tenant,
+            reading: [0: QuarantinedMessage.State.applied.rawValue]),
+        .init(CatalogMark.current, as: .server),
         .init(Verification.allEvents.all(WindowEvent.self), as: .server),
         .init(Verification.allWindows.all(StoredWindow.self), as: .server),
     ])
@@ -111,7 +115,9 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
             try await expect(WindowState.of(keys), reads: "paid_window_pkey")
             try await expect(WindowState.locked(keys), reads: "paid_window_pkey")
             // Row by row through the key, in the order given: there is nothing to plan.
-            #expect(try await plan(WindowState.update(keys.map { (key: $0, state: .empty) })).contains("Arbiter Indexes: paid_window_pkey"))
+            #expect(
+                try await plan(WindowState.update(keys.map { StoredWindow(key: $0, state: .empty, version: 0) })).contains(
+                    "Arbiter Indexes: paid_window_pkey"))
             try await expect(WindowEvent.history(of: keys, until: instant, knownAt: instant), reads: "payment_event_history")
             try await expect(RecordedEvent.history(of: keys[0], until: instant, knownAt: instant), reads: "payment_event_history")
             try await expect(PaymentEvent.known(of: [trade]), reads: "payment_event_recorded_once")
@@ -140,7 +146,8 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
             try await fixture.database.asOwner("alter table payment_event set (autovacuum_enabled = off)")
             try await fixture.database.asOwner(Self.market)
             for sql in [
-                PaymentEvent.known(of: trades).sql, WindowState.of(keys).sql, CurrentWindow.of(keys).sql, WindowEvent.history(of: keys).sql,
+                PaymentEvent.known(of: Set(trades)).sql, WindowState.of(keys).sql, CurrentWindow.of(keys).sql,
+                WindowEvent.history(of: keys).sql,
             ] {
                 let plan = try await fixture.client.run(SQL("explain \(sql)").all(PlanLine.self)).map(\.text).joined(separator: "\n")
                 #expect(!plan.contains("Seq Scan on p"), "\(plan)")

@@ -110,6 +110,41 @@ struct RecordingRaceTests {
         }
     }
 
+    @Test("a trade number that comes under two subscribers to two processes at once is recorded for one of them, payment or refund")
+    func oneTradeOfTwoInTwoProcesses() async throws {
+        try await withRecorders { client, recorders in
+            for number in 0..<150 {
+                let pair = try ["left", "right"].map { side in
+                    let uid = try #require(UID("UID_\(side)"))
+                    let payment = try payment("TWOSIDES-\(number)", number, uid)
+                    guard number.isMultiple(of: 3) else { return payment }
+                    return PaymentEvent(
+                        kind: .refund, tradeNumber: payment.tradeNumber, payTradeNumber: nil, uid: uid, createTime: payment.createTime,
+                        addTime: TimeSpan(milliseconds: -1), amount: .zero, productID: payment.productID)
+                }
+                let outcomes = try await withThrowingTaskGroup(of: RecordOutcome.self) { group in
+                    for (event, recorder) in zip(pair, recorders) { group.addTask { try await recorder.record(submission(event)) } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                let isConflict = outcomes.contains { if case .quarantined(.conflict, _, _) = $0 { true } else { false } }
+                try #require(outcomes.contains(.recorded) && isConflict, "\(number): \(outcomes)")
+            }
+            // And in batches, which hold many numbers at once.
+            let halves = try ["left", "right"].map { side in
+                try (0..<1_200).map { try payment("MANY-\($0)", $0, try #require(UID("UID_\(side)\($0 % 97)"))) }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (events, recorder) in zip(halves, recorders) {
+                    group.addTask { _ = try await recorder.record(events.map(submission)) }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await client.run(SQL("select count(*) from payment_event where trade_no like 'MANY-%'").value(Int.self)) == 1_200)
+            let verification = try await Verification.run(on: client)
+            #expect(verification.agrees, "\(verification)")
+        }
+    }
+
     @Test("a lock that somebody holds for long costs one wait, not one for each event, and the sender is told that it took too long")
     func heldLock() async throws {
         try await BillingFixture.with { market in

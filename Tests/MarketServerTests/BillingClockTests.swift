@@ -183,4 +183,19 @@ struct BillingClockTests {
             }
         }
     }
+
+    @Test("an event of a clock that runs ahead counts from its own time on, wherever it is asked about")
+    func aheadOfTime() async throws {
+        try await BillingShop.with { shop in
+            let now = Int(Date().timeIntervalSince1970 * 1000)
+            try await shop.callback(.init(uid: "UID_ahead", createTime: now + 240_000), expecting: 200)
+            for path in ["/v1/entitlements", "/v1/entitlements/explain"] {
+                let query = "\(path)?resourceId=\(shop.topic)&uid=UID_ahead"
+                let today = try await shop.get(query)
+                #expect(today["entitled"] == .bool(false) && today["payEndTime"]?.integer == 0, "\(today.text)")
+                let then = try await shop.get("\(query)&at=\(now + 240_000)")
+                #expect(then["entitled"] == .bool(true) && then["payEndTime"]?.integer == now + 240_000 + 86_400_000, "\(then.text)")
+            }
+        }
+    }
 }

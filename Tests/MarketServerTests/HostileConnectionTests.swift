@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import TestSupport
 import Testing
 
@@ -37,6 +38,54 @@ struct HostileConnectionTests {
                     port: server.port))
             #expect(heard.hasPrefix("HTTP/1.1 400 "), "\(heard)")
             #expect(heard.contains("The body ended before its time."))
+        }
+    }
+
+    @Test("a callback whose sender breaks off is refused, and what came of it is kept")
+    func brokenOff() async throws {
+        try await BillingShop.with { shop in
+            let begun = #"{"action":"order_pay","data":{"addTime":86400000,"#
+            // As many bytes are promised; Connection: close has the server end what the sender does not.
+            for framing in ["Content-Length: 200\r\n\r\n\(begun)", "Transfer-Encoding: chunked\r\n\r\n31\r\n\(begun)\r\nzz\r\n"] {
+                let heard = try #require(
+                    await RawConnection.exchange(
+                        "POST \(shop.inbound) HTTP/1.1\r\nHost: x\r\n\(framing)", port: shop.server.port, endsSending: true))
+                #expect(heard.hasPrefix("HTTP/1.1 400 "), "\(heard)")
+            }
+            let kept = try await shop.quarantine("&reason=malformed")
+            #expect(kept.map { $0["body"] } == [.string(begun)])
+        }
+    }
+
+    @Test("who asks whether to send his body is told to, after the answer before it")
+    func expectations() async throws {
+        try await TestServer.with { server in
+            let (_, key) = try await server.makePublisher()
+            let body = #"{"name":"Tide tables"}"#
+            func request(_ rest: String) -> String {
+                "POST /v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(body.utf8.count)\r\n\(rest)\r\n\(body)"
+            }
+            let heard = try #require(
+                await RawConnection.exchange(
+                    request("Expect: 100-continue\r\n") + request("Expect: 100-Continue\r\n") + request("Connection: close\r\n"),
+                    port: server.port))
+            let statuses = heard.split(separator: "\r\n").compactMap { $0.hasPrefix("HTTP/1.1 ") ? $0.dropFirst(9).prefix(3) : nil }
+            // The heads behind a body stand in the body's line.
+            let all = heard.components(separatedBy: "HTTP/1.1 ").dropFirst().map { String($0.prefix(3)) }
+            #expect(all == ["100", "201", "100", "201", "201"], "\(statuses) \(heard)")
+            #expect(heard.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "))
+        }
+    }
+
+    @Test(
+        "a path is taken as it is written: not with a slash too many",
+        arguments: ["/metrics/", "//metrics", "/v1//publishers/me", "/v1/apps/"])
+    func exactPaths(path: String) async throws {
+        try await TestServer.with { server in
+            let (_, key) = try await server.makePublisher()
+            let answer = try await server.call(.get, path, token: key, expecting: 404)
+            #expect(answer.contentType == "application/problem+json")
         }
     }
 

@@ -45,6 +45,40 @@ struct HostileRequestTests {
         }
     }
 
+    @Test("a body in an encoding is refused, and kept where it came under an inbound key")
+    func packedBodies() async throws {
+        try await BillingShop.with { shop in
+            for (path, type) in [
+                ("/v1/apps", "application/json"), ("/v1/payment-events", "application/x-ndjson"), (shop.inbound, "text/plain"),
+            ] {
+                let headers: HTTPFields = [.contentEncoding: "gzip", .contentType: type]
+                let answer = try await shop.server.call(.post, path, token: shop.key, json: #"{"name":"n"}"#, headers: headers)
+                #expect(answer.status == 415, "\(path): \(answer.text)")
+            }
+            #expect(try await shop.quarantine().count == 1)
+        }
+    }
+
+    @Test("a byte order mark before the first line of a backfill is none of it")
+    func byteOrderMark() async throws {
+        try await BillingShop.with { shop in
+            let answer = try await shop.backfill("\u{FEFF}" + BillingShop.Event().data)
+            #expect(answer["status"] == .string("recorded"), "\(answer.text)")
+        }
+    }
+
+    @Test("who meets another publisher's trade number learns that it is taken, and nothing of the payment")
+    func foreignConflict() async throws {
+        try await BillingShop.with { shop in
+            try await shop.callback(BillingShop.Event(), expecting: 200)
+            let other = try await BillingShop(shop.server, "Others")
+            for event in [BillingShop.Event(), BillingShop.Event(uid: "UID_guess"), BillingShop.Event(amount: 51)] {
+                let answer = try await other.callback(event, expecting: 202)
+                #expect(answer["detail"] == .string("recorded already for another publisher"), "\(answer.text)")
+            }
+        }
+    }
+
     @Test("who dismisses a message that another is dismissing hears that it is dismissed, not that it is open")
     func dismissals() async throws {
         try await TestServer.with { server in

@@ -4,15 +4,16 @@ import Foundation
 enum RawConnection {
     /// Sends bytes and reads until the server closes.
     ///
+    /// - Parameter endsSending: says that nothing more will come, and goes on listening.
     /// - Returns: all that came; nil when the server had not closed within the limit.
-    static func exchange(_ sent: String, port: Int, limitSeconds: Int = 30) async -> String? {
+    static func exchange(_ sent: String, port: Int, limitSeconds: Int = 30, endsSending: Bool = false) async -> String? {
         // Sockets that wait would take the tests' own threads away.
         await withCheckedContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(returning: exchangeBlocking(sent, port: port, limitSeconds: limitSeconds)) }
+            Thread.detachNewThread { continuation.resume(returning: exchangeBlocking(sent, port, limitSeconds, endsSending)) }
         }
     }
 
-    private static func exchangeBlocking(_ sent: String, port: Int, limitSeconds: Int) -> String? {
+    private static func exchangeBlocking(_ sent: String, _ port: Int, _ limitSeconds: Int, _ endsSending: Bool) -> String? {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var limit = timeval(tv_sec: limitSeconds, tv_usec: 0)
@@ -26,6 +27,7 @@ enum RawConnection {
         guard connected == 0 else { return nil }
         let bytes = Array(sent.utf8)
         guard send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { return nil }
+        if endsSending { shutdown(socket, Int32(SHUT_WR)) }
         var heard: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {

@@ -31,6 +31,8 @@ public struct Backfill: Sendable {
 
     /// Lines of one transaction.
     static let chunkSize = 1_000
+    /// Bytes of one transaction, but for its last line: lines may be long, and memory is that of two chunks.
+    static let chunkBytes = 1 << 20
 
     public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
         self.recorder = recorder
@@ -47,6 +49,8 @@ public struct Backfill: Sendable {
 
     private struct Chunk: Sendable {
         var lines: [(number: Int, reading: Reading)] = []
+        var bytes = 0
+        var isFull: Bool { lines.count >= chunkSize || bytes >= chunkBytes }
     }
 
     /// Records all lines and hands the answers over in their order, chunk by chunk, each once it is durable.
@@ -67,7 +71,8 @@ public struct Backfill: Sendable {
             func take(_ line: LineSplitter.Line) async throws {
                 guard let reading = try reader.read(line) else { return }
                 chunk.lines.append((line.number, reading))
-                if chunk.lines.count == Self.chunkSize {
+                chunk.bytes += line.bytes.count
+                if chunk.isFull {
                     let full = chunk
                     chunk = Chunk()
                     try await send(full)
@@ -103,7 +108,9 @@ public struct Backfill: Sendable {
             }
             if line.isBlank { return nil }
             switch format {
-            case .ndjson: return json(line.bytes)
+            // A byte order mark is what some editors put in front.
+            case .ndjson:
+                return json(line.number == 1 && line.bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(line.bytes.dropFirst(3)) : line.bytes)
             case .csv:
                 guard let csv else {
                     do {

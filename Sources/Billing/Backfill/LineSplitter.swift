@@ -44,7 +44,8 @@ public struct LineSplitter: Sendable {
     }
 
     private mutating func keep(_ bytes: Slice<UnsafeRawBufferPointer>) {
-        let room = Self.limit - rest.count
+        // One more, for the return of a line's end that is not counted.
+        let room = Self.limit + 1 - rest.count
         rest.append(contentsOf: bytes.prefix(room))
         if bytes.count > room { restOversized = true }
     }
@@ -61,6 +62,7 @@ public struct LineSplitter: Sendable {
             restOversized = false
         }
         if rest.last == 0x0D, !restOversized { rest.removeLast() }
-        return Line(number: number, bytes: rest, oversized: restOversized)
+        let isOversized = restOversized || rest.count > Self.limit
+        return Line(number: number, bytes: isOversized ? Array(rest.prefix(Self.limit)) : rest, oversized: isOversized)
     }
 }

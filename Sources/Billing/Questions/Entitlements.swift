@@ -110,9 +110,8 @@ public final class Entitlements: Service {
         _ uid: UID, on resource: Resource.ID, at: Instant? = nil, knownAt: Instant? = nil
     ) async throws -> (at: Instant, explanation: Explanation) {
         let instant = if let at { at } else { try await database.run(SQL("select now_ms()").value(Instant.self)) }
-        // Without an instant all events count, also one whose clock runs ahead of ours.
         let key = WindowKey(resourceID: resource, uid: uid)
-        let events = try await database.run(RecordedEvent.history(of: key, until: at ?? .last, knownAt: knownAt))
+        let events = try await database.run(RecordedEvent.history(of: key, until: instant, knownAt: knownAt))
         return (instant, Explanation(of: events))
     }
 }

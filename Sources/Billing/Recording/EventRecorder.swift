@@ -10,10 +10,10 @@ import ServiceLifecycle
 public final class EventRecorder: Service {
     private let batcher: PGBatcher<[Submission], [RecordOutcome]>
 
-    /// Events of one transaction: from about a hundred on the disk and the round trips cost next to nothing for each, and past a few thousand
+    /// Events of one transaction, where they are of the usual size: from about a hundred on the disk and the round trips cost next to nothing for each, and past a few thousand
     /// a transaction holds its locks for longer than another server process should wait.
     static let maxBatch = 2_000
-    /// Events that may wait: at ten thousand a second, the backlog of five seconds. More are refused at once, which the sender can repeat.
+    /// Events that may wait, or a kilobyte of what is larger: at ten thousand a second, the backlog of five seconds. More are refused at once, which the sender can repeat.
     static let maxQueued = 50_000
 
     public init(_ database: PGClient, logger: Logger) {
@@ -32,7 +32,7 @@ public final class EventRecorder: Service {
     ///   under a key that nobody has.
     public func record(_ submissions: [Submission]) async throws -> [RecordOutcome] {
         guard !submissions.isEmpty else { return [] }
-        return try await batcher.submit(submissions, weight: submissions.count)
+        return try await batcher.submit(submissions, weight: submissions.reduce(0) { $0 + $1.weight })
     }
 
     public func record(_ submission: Submission) async throws -> RecordOutcome {
@@ -85,7 +85,8 @@ public final class EventRecorder: Service {
         return inSecond.map { $0 ? restOfSecond.removeFirst() : rest.removeFirst() }
     }
 
-    /// A batch that the database refuses for one of its events is tried in halves, so that the others do not pay for it.
+    /// A batch that the database refuses for one of its events is tried in halves, so that the others do not pay for it. So is one for which the
+    /// database's table of locks has no room left (53200).
     private static func outcomes(of submissions: [Submission], database: PGClient, logger: Logger) async -> [Result<
         RecordOutcome, any Error
     >] {
@@ -93,8 +94,8 @@ public final class EventRecorder: Service {
         do {
             return try await RecordingBatch(submissions).record(in: database)
         } catch {
-            guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isUnavailable,
-                !refusal.isContention
+            guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isContention,
+                !refusal.isUnavailable || refusal.sqlState == .outOfMemory
             else {
                 logger.error("recording failed", metadata: ["events": "\(submissions.count)", "error": "\(error)"])
                 return submissions.map { _ in .failure(error) }
@@ -112,4 +113,9 @@ extension PGError {
     fileprivate var isContention: Bool {
         sqlState == .lockNotAvailable || sqlState == .queryCanceled || sqlState?.isTransient == true
     }
+}
+
+extension Submission {
+    /// What it counts for in a batch and in the queue: one, and as many as it has kilobytes where it is padded.
+    fileprivate var weight: Int { max(1, body.count / 1_024) }
 }

@@ -19,7 +19,8 @@ struct Judgement {
         case unknownSender
     }
 
-    private var recorded: [PaymentEvent.Identity: [PaymentEvent]]
+    /// Whose each identity is, with what was recorded first and anything else under it.
+    private var recorded: [PaymentEvent.Identity: (publisher: Publisher.ID, events: [PaymentEvent])]
     private let now: Instant
     private(set) var accepted: [AcceptedEvent] = []
     private(set) var kept: [Keepsake] = []
@@ -28,8 +29,8 @@ struct Judgement {
     /// - Parameters:
     ///   - known: the recorded events under the trade numbers of the batch, whoever's.
     ///   - now: the database's clock.
-    init(known: [PaymentEvent], now: Instant) {
-        recorded = Dictionary(grouping: known, by: { $0.identity })
+    init(known: [PaymentEvent.Known], now: Instant) {
+        recorded = Dictionary(known.map { ($0.event.identity, ($0.publisherID, [$0.event])) }) { ($0.publisher, $0.events + $1.events) }
         self.now = now
     }
 
@@ -48,13 +49,16 @@ struct Judgement {
                 submission, resolution, .unknownProduct,
                 "no product \(submission.message.prodId) with an app \(submission.message.appId) is known")
         }
-        if let first = recorded[event.identity]?.first {
-            guard recorded[event.identity]?.contains(event) != true else { return verdicts.append(.duplicate) }
-            return keep(
-                submission, resolution, .conflict, "recorded already with another \(first.differences(from: event).joined(separator: ", "))"
-            )
+        if let (owner, events) = recorded[event.identity], let first = events.first {
+            guard !events.contains(event) else { return verdicts.append(.duplicate) }
+            let detail =
+                owner == resolution.publisherID
+                ? "recorded already with another \(first.differences(from: event).joined(separator: ", "))"
+                // What differs would tell what the other's payment is.
+                : "recorded already for another publisher"
+            return keep(submission, resolution, .conflict, detail)
         }
-        recorded[event.identity] = [event]
+        recorded[event.identity] = (resolution.publisherID, [event])
         accepted.append(
             AcceptedEvent(
                 event: event, product: product, publisherID: resolution.publisherID, source: submission.source, ordinal: accepted.count))
@@ -71,7 +75,7 @@ struct Judgement {
 }
 
 extension PaymentEvent {
-    /// The names of the fields in which two events of one identity differ. Names alone: the other may be another publisher's.
+    /// The names of the fields in which two events of one identity differ.
     func differences(from other: PaymentEvent) -> [String] {
         var names: [String] = []
         if uid != other.uid { names.append("uid") }

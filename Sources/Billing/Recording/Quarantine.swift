@@ -67,7 +67,7 @@ struct Keepsake: Sendable {
         self.reason = reason
         // Room enough to say what is wrong; a hostile sender's text is not stored twice.
         self.detail = String(detail.unicodeScalars.prefix(500).filter { $0.value != 0 }.map(Character.init))
-        self.tradeNumber = tradeNumber.flatMap { TradeNumber($0) }?.text
+        self.tradeNumber = tradeNumber.map { String($0.unicodeScalars.prefix(64).filter { $0.value != 0 }.map(Character.init)) }
         self.body = body
     }
 }
@@ -75,17 +75,19 @@ struct Keepsake: Sendable {
 extension QuarantinedMessage {
     /// Keeps a message once: the same one again is answered with the number it has.
     static func keep(_ kept: Keepsake) -> Query<ID> {
-        let body = Bytea(kept.body)
-        return SQL(
+        SQL(
             """
-            with known as (
+            with sent as materialized (
+                select body, sha256(body) as digest from (values (\(Bytea(kept.body))::bytea)) as v (body)
+            ), known as (
                 select id from quarantine
                 where publisher_id = \(kept.publisherID) and source = \(kept.source.rawValue) and app_id is not distinct from \(kept.appID)
-                  and reason = \(kept.reason.rawValue) and body_sha256 = sha256(\(body))
+                  and reason = \(kept.reason.rawValue) and body_sha256 = (select digest from sent)
             ), kept as (
                 insert into quarantine (publisher_id, app_id, source, reason, state, detail, trade_no, body, body_sha256)
                 select \(kept.publisherID), \(kept.appID), \(kept.source.rawValue), \(kept.reason.rawValue),
-                       \(kept.reason == .unknownAction ? "ignored" : "open"), \(kept.detail), \(kept.tradeNumber), \(body), sha256(\(body))
+                       \(kept.reason == .unknownAction ? "ignored" : "open"), \(kept.detail), \(kept.tradeNumber), sent.body, sent.digest
+                from sent
                 where not exists (select from known)
                 on conflict on constraint quarantine_kept_once do update set state = quarantine.state
                 returning id
@@ -134,14 +136,24 @@ extension QuarantinedMessage {
         ).all()
     }
 
-    /// Closes an open message; the number closed: 0 when somebody else was faster.
-    static func resolve(_ id: ID, as state: State, resolution: String?) -> Query<Int> {
-        SQL(
+    /// How a message is closed.
+    struct Resolution: Sendable {
+        let id: ID
+        let state: State
+        let words: String
+    }
+
+    /// Closes messages that are open; the states of those closed: none of one where somebody else was faster.
+    static func resolve(_ resolutions: [Resolution]) -> Query<[State]> {
+        let rows: Query<[String]> = SQL(
             """
-            update quarantine
-            set state = \(state.rawValue), resolved_at = now_ms(), resolution = \(resolution)
-            where id = \(id) and state = 'open'
+            update quarantine q
+            set state = r.state, resolved_at = now_ms(), resolution = r.words
+            from unnest(\(resolutions.map(\.id)), \(resolutions.map(\.state.rawValue)), \(resolutions.map(\.words))) as r (id, state, words)
+            where q.id = r.id and q.state = 'open'
+            returning q.state
             """
-        ).execute
+        ).values(String.self)
+        return rows.map { $0.compactMap(State.init(rawValue:)) }
     }
 }

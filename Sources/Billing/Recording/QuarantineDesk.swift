@@ -25,9 +25,13 @@ public final class QuarantineDesk: Service {
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
+            // What was kept while a product was being made may have missed it, and be there only a round later: so a change is followed by two looks.
+            var (seen, before): (CatalogMark?, CatalogMark?)
             while !Task.isCancelled {
                 do {
-                    try await self.applyWaiting(of: nil)
+                    let mark = try await self.database.run(CatalogMark.current)
+                    if mark != seen || mark != before { try await self.applyWaiting(of: nil) }
+                    (seen, before) = (mark, seen)
                 } catch {
                     // The next round tries again; what waits is safe where it is.
                     self.logger.warning("cannot look through the quarantine", metadata: ["error": "\(error)"])
@@ -60,7 +64,7 @@ public final class QuarantineDesk: Service {
             looked += messages.count
             let readable = messages.compactMap { message in Submission(message).map { (message, $0) } }
             let outcomes = try await recorder.record(readable.map(\.1))
-            for ((message, _), outcome) in zip(readable, outcomes) where try await settle(message, outcome) { applied += 1 }
+            applied += try await settle(zip(readable, outcomes).map { ($0.0, $1) })
         }
     }
 
@@ -86,7 +90,7 @@ public final class QuarantineDesk: Service {
             return .quarantined(message.reason, detail: message.detail, id: message.id)
         }
         let outcome = try await recorder.record(submission)
-        _ = try await settle(message, outcome)
+        _ = try await settle([(message, outcome)])
         return outcome
     }
 
@@ -94,24 +98,44 @@ public final class QuarantineDesk: Service {
     ///
     /// - Returns: false when it is not open.
     public func dismiss(_ id: QuarantinedMessage.ID, reason: String, of publisher: Publisher.ID) async throws -> Bool {
-        try await database.run(QuarantinedMessage.resolve(id, as: .dismissed, resolution: reason), of: publisher) == 1
+        let resolution = QuarantinedMessage.Resolution(id: id, state: .dismissed, words: reason)
+        return try await !database.run(QuarantinedMessage.resolve([resolution]), of: publisher).isEmpty
     }
 
-    private func settle(_ message: QuarantinedMessage, _ outcome: RecordOutcome) async throws -> Bool {
-        switch outcome {
-        case .recorded:
-            return try await database.run(QuarantinedMessage.resolve(message.id, as: .applied, resolution: "recorded")) == 1
-        case .duplicate:
-            return try await database.run(QuarantinedMessage.resolve(message.id, as: .applied, resolution: "known already")) == 1
-        case .quarantined(let reason, _, let id):
+    /// Closes messages that have become something else.
+    ///
+    /// - Returns: how many were applied.
+    private func settle(_ tried: [(message: QuarantinedMessage, outcome: RecordOutcome)]) async throws -> Int {
+        let resolutions: [QuarantinedMessage.Resolution] = tried.compactMap { message, outcome in
+            switch outcome {
+            case .recorded: .init(id: message.id, state: .applied, words: "recorded")
+            case .duplicate: .init(id: message.id, state: .applied, words: "known already")
             // It waits for something else now, under another number.
-            if id != message.id {
-                _ = try await database.run(
-                    QuarantinedMessage.resolve(message.id, as: .dismissed, resolution: "kept again as \(id): \(reason.rawValue)"))
+            case .quarantined(let reason, _, let id) where id != message.id:
+                .init(id: message.id, state: .dismissed, words: "kept again as \(id): \(reason.rawValue)")
+            case .quarantined: nil
             }
-            return false
         }
+        guard !resolutions.isEmpty else { return 0 }
+        return try await database.run(QuarantinedMessage.resolve(resolutions)).count { $0 == .applied }
     }
+}
+
+/// Changes whenever a product is made, or an app is given another number of the platform's: only then can a message that waits have found its product.
+struct CatalogMark: PGRowDecodable, Equatable, Sendable {
+    private let newestProduct: Int64
+    private let externalNumbers: Int64
+
+    init(row: PGRow) throws(PGError) {
+        (newestProduct, externalNumbers) = try row.decode()
+    }
+
+    static let current: Query<CatalogMark> = SQL(
+        """
+        select coalesce((select max(id) from product), 0),
+               coalesce((select sum(hashint8(id # external_id))::bigint from app where external_id is not null), 0)
+        """
+    ).one()
 }
 
 extension Submission {

@@ -14,48 +14,47 @@ struct RecordingBatch {
 
     /// What became of each submission, once it is committed.
     ///
-    /// First from one snapshot and without locks: a window that another process writes meanwhile makes our write of it fail (repeatable read), and so
-    /// does an event that it inserts. After such a collision the windows are locked before anything is decided, and the other one waits.
+    /// First without locking the windows: one that another process writes meanwhile, or makes, is noticed when it is written here. After such a
+    /// collision they are locked before anything is decided, and the other one waits.
     func record(in database: PGClient) async throws -> [Result<RecordOutcome, any Error>] {
-        do {
-            return try await database.transaction(.repeatableRead) { try await record(in: $0, locking: false) }
-        } catch let error as PGError where Self.raced(error) {
-            // What the other process wrote is there now: read again and decide anew.
-        }
-        for _ in 1..<Self.attempts {
+        var collision: (any Error)?
+        for attempt in 0..<Self.attempts {
             do {
-                return try await database.transaction(attempts: Self.attempts) { try await record(in: $0, locking: true) }
-            } catch let error as PGError where Self.raced(error) {
-                continue
+                return try await database.transaction(attempts: Self.attempts) { try await record(in: $0, locking: attempt > 0) }
+            } catch  where Self.raced(error) {
+                // What the other process wrote is there now: read again and decide anew.
+                collision = error
             }
         }
-        do {
-            return try await database.transaction(attempts: Self.attempts) { try await record(in: $0, locking: true) }
-        } catch let error as PGError where Self.raced(error) {
-            // Whichever way the last race was lost: the answer is "later", not that something is wrong.
-            throw PGError(.server, "others were faster each time, at last with: \(error)", sqlState: .serializationFailure)
-        }
+        // Whichever way the last race was lost: the answer is "later", not that something is wrong.
+        throw PGError(
+            .server, "others were faster each time, at last with: \(collision.map { "\($0)" } ?? "nothing")",
+            sqlState: .serializationFailure)
     }
 
     /// Whether another process recorded the same event, wrote the same window or kept the same message between our look and our write.
-    private static func raced(_ error: PGError) -> Bool {
-        (error.sqlState == .uniqueViolation || error.sqlState?.isTransient == true) && error.outcome == .notApplied
+    private static func raced(_ error: any Error) -> Bool {
+        if error is WindowUpdate.Overtaken { return true }
+        guard let error = error as? PGError, error.outcome == .notApplied else { return false }
+        return error.sqlState == .uniqueViolation || error.sqlState?.isTransient == true
     }
 
     private func record(in transaction: PGTransaction, locking: Bool) async throws -> [Result<RecordOutcome, any Error>] {
         let references = submissions.map(ProductReference.init)
-        let (resolutions, now) = try await transaction.run(
-            Resolution.of(Array(Set(references))), SQL("select now_ms()").value(Instant.self))
+        let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
+        let (_, resolutions, now) = try await transaction.run(
+            TradeNumber.claim(own), Resolution.of(Array(Set(references))), SQL("select now_ms()").value(Instant.self))
         let keys = touchedWindows(references, resolutions)
-        // The windows first: what is known may then be newer than they are, and the write will notice, but never older.
+        // A statement of a later round trip sees all that was committed before the numbers were ours (read committed). The windows first: what is known
+        // may then be newer than they are, and the write will notice, but never older.
         let (windows, known) = try await transaction.run(
-            locking ? WindowState.locked(keys) : WindowState.of(keys), PaymentEvent.known(of: trades()))
+            locking ? WindowState.locked(keys) : WindowState.of(keys), PaymentEvent.known(of: own.union(named)))
 
         var judgement = Judgement(known: known, now: now)
         for (submission, reference) in zip(submissions, references) { judgement.judge(submission, resolutions[reference]) }
 
         if !judgement.accepted.isEmpty {
-            try await WindowUpdate(judgement.accepted, windows: windows, known: known).write(in: transaction)
+            try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).write(in: transaction)
         }
         let numbers = try await transaction.runAll(judgement.kept.map { QuarantinedMessage.keep($0) })
         return judgement.verdicts.map { verdict in
@@ -79,13 +78,6 @@ struct RecordingBatch {
         return keys.sorted()
     }
 
-    /// The trades that the submissions are or name.
-    private func trades() -> [TradeNumber] {
-        var numbers: Set<TradeNumber> = []
-        for submission in submissions {
-            if let number = TradeNumber(submission.message.tradeNo) { numbers.insert(number) }
-            if let named = submission.message.payTradeNo.flatMap(TradeNumber.init) { numbers.insert(named) }
-        }
-        return Array(numbers)
-    }
+    /// The payments that the submissions name by another number than their own.
+    private var named: Set<TradeNumber> { Set(submissions.compactMap { $0.message.payTradeNo.flatMap(TradeNumber.init) }) }
 }

@@ -4,7 +4,7 @@ import ProductCatalog
 /// The windows that new events move: from what they were to what they become.
 struct WindowUpdate {
     private let accepted: [AcceptedEvent]
-    private let stored: [WindowKey: WindowState]
+    private let stored: [WindowKey: StoredWindow]
     /// What was recorded of the trades that the new events are or name.
     private let trades: [TradeNumber: [PaymentEvent]]
     private let touched: [WindowKey: [PaymentEvent]]
@@ -12,7 +12,7 @@ struct WindowUpdate {
     /// - Parameters:
     ///   - windows: those that are stored, of those that the events touch.
     ///   - known: recorded events, among them all of the trades that the new events are or name.
-    init(_ accepted: [AcceptedEvent], windows: [WindowKey: WindowState], known: [PaymentEvent]) {
+    init(_ accepted: [AcceptedEvent], windows: [WindowKey: StoredWindow], known: [PaymentEvent]) {
         self.accepted = accepted
         stored = windows
         trades = Dictionary(grouping: known, by: { $0.namedPayment })
@@ -25,18 +25,29 @@ struct WindowUpdate {
         self.touched = touched
     }
 
+    /// Another process wrote one of the windows since it was read.
+    struct Overtaken: Error {}
+
     /// Inserts the events and writes the windows.
+    ///
+    /// - Throws: `Overtaken`; the transaction must not commit then.
     func write(in transaction: PGTransaction) async throws {
         let next = try await folded(in: transaction)
         let keys = touched.keys.sorted()
-        let changed = keys.filter { stored[$0] != nil }
+        let changed = keys.compactMap { key in
+            stored[key].map { stored in
+                var window = stored
+                window.state = next[key] ?? .empty
+                return window
+            }
+        }
         let new = keys.filter { stored[$0] == nil }
         // One order for all, so that no two batches wait for each other crosswise: windows that there are, as a batch that locks takes them first, then
         // those to be made, then events; each in the order of the key.
         let events = accepted.sorted { $0.event.identity < $1.event.identity }
-        _ = try await transaction.run(
-            WindowState.update(changed.map { ($0, next[$0] ?? .empty) }), WindowState.insert(new.map { ($0, next[$0] ?? .empty) }),
-            AcceptedEvent.insert(events))
+        let (written, _, _) = try await transaction.run(
+            WindowState.update(changed), WindowState.insert(new.map { ($0, next[$0] ?? .empty) }), AcceptedEvent.insert(events))
+        guard written == changed.count else { throw Overtaken() }
     }
 
     /// The next state of each touched window: by the short path where it is what the fold says, by the fold of all events elsewhere.
@@ -44,7 +55,7 @@ struct WindowUpdate {
         var next: [WindowKey: WindowState] = [:]
         var slow: [WindowKey] = []
         for (key, events) in touched {
-            if let state = shortPath(from: stored[key] ?? .empty, events) {
+            if let state = shortPath(from: stored[key]?.state ?? .empty, events) {
                 next[key] = state
             } else if stored[key] == nil {
                 next[key] = WindowState(folding: events)

@@ -2,27 +2,34 @@ import PGClient
 import ProductCatalog
 
 /// A stored window with its key.
-struct StoredWindow: PGRowDecodable, Sendable {
+struct StoredWindow: Sendable {
     let key: WindowKey
-    let state: WindowState
+    var state: WindowState
+    /// How often it has been written: who writes it says which one he has read.
+    let version: Int64
+}
 
+extension StoredWindow: PGRowDecodable {
     /// The columns that `init(row:)` reads, of paid_window w.
-    static let columns: SQL = "w.resource_id, w.uid, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched"
+    static let columns: SQL = "w.resource_id, w.uid, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched, w.version"
 
     init(row: PGRow) throws(PGError) {
         let (resourceID, uid): (Resource.ID, UID)
         let (payEndTime, lastEventTime, runStart): (Instant, Instant, Instant)
         let (payments, unmatched): (Int, Int)
-        (resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched) = try row.decode()
-        key = WindowKey(resourceID: resourceID, uid: uid)
-        state = WindowState(
-            payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: runStart, payments: payments, unmatched: unmatched)
+        let version: Int64
+        (resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
+        self.init(
+            key: WindowKey(resourceID: resourceID, uid: uid),
+            state: WindowState(
+                payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: runStart, payments: payments, unmatched: unmatched),
+            version: version)
     }
 }
 
 extension WindowState {
     /// The windows that there are of these keys. Key by key (offset 0), whatever the planner believes of a table that was never analyzed.
-    static func of(_ keys: [WindowKey]) -> Query<[WindowKey: WindowState]> {
+    static func of(_ keys: [WindowKey]) -> Query<[WindowKey: StoredWindow]> {
         let rows: Query<[StoredWindow]> = SQL(
             """
             select \(StoredWindow.columns)
@@ -36,7 +43,7 @@ extension WindowState {
     }
 
     /// The same, locked until the end of the transaction in key order, which keeps two batches from waiting for each other crosswise.
-    static func locked(_ keys: [WindowKey]) -> Query<[WindowKey: WindowState]> {
+    static func locked(_ keys: [WindowKey]) -> Query<[WindowKey: StoredWindow]> {
         let rows: Query<[StoredWindow]> = SQL(
             """
             select \(StoredWindow.columns)
@@ -49,8 +56,8 @@ extension WindowState {
         return rows.map(byKey)
     }
 
-    private static func byKey(_ rows: [StoredWindow]) -> [WindowKey: WindowState] {
-        Dictionary(rows.map { ($0.key, $0.state) }, uniquingKeysWith: { first, _ in first })
+    private static func byKey(_ rows: [StoredWindow]) -> [WindowKey: StoredWindow] {
+        Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Makes windows strictly: one that another process made meanwhile makes the statement fail, and the batch is decided anew.
@@ -66,21 +73,24 @@ extension WindowState {
         ).execute
     }
 
-    /// Writes windows that are locked, or that this transaction has seen: one that another process wrote meanwhile makes the statement fail.
+    /// Writes the next states of windows that were read; the number written. One that another process wrote since stays as it is, and the batch is
+    /// decided anew.
     ///
     /// Each of them is there, so nothing is inserted. An UPDATE … FROM would say it plainer, but a join takes the rows in whatever order the planner
     /// likes, and two batches that write the same windows in two orders wait for each other; this takes them one by one as they are given.
-    static func update(_ windows: [(key: WindowKey, state: WindowState)]) -> Query<Int> {
+    static func update(_ windows: [StoredWindow]) -> Query<Int> {
         SQL(
             """
-            insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
-            select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched
+            insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version)
+            select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version + 1
             from unnest(\(windows.map { $0.key.resourceID }), \(windows.map { $0.key.uid }), \(windows.map { $0.state.payEndTime }),
-                        \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }), \(windows.map { $0.state.unmatched }))
-                as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                        \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }), \(windows.map { $0.state.unmatched }),
+                        \(windows.map { $0.version }))
+                as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version)
             on conflict (resource_id, uid) do update
             set pay_end_time = excluded.pay_end_time, last_event_time = excluded.last_event_time, run_start = excluded.run_start,
-                payments = excluded.payments, unmatched = excluded.unmatched
+                payments = excluded.payments, unmatched = excluded.unmatched, version = excluded.version
+            where paid_window.version = excluded.version - 1
             """
         ).execute
     }

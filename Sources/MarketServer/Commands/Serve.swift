@@ -22,8 +22,9 @@ struct Serve: AsyncParsableCommand {
 
 /// Runs the server to its end.
 enum Serving {
-    /// How long requests in flight may take to end after SIGTERM or SIGINT.
-    private static let grace: Duration = .seconds(30)
+    /// How long requests in flight may take to end after SIGTERM or SIGINT: with what comes behind it less than the ten seconds after which those who
+    /// start and stop programs begin to kill.
+    private static let grace: Duration = .seconds(8)
 
     /// Serves until SIGTERM or SIGINT, then takes nothing new and lets what is in flight end. Once in a process: it sets up the process's metrics.
     ///
@@ -38,7 +39,9 @@ enum Serving {
         if settings.operatorToken == nil { logger.notice("MARKET_OPERATOR_TOKEN is not set: the operator's routes are closed") }
         let safety = DatabaseSafety(services)
         let isChecked = try await check(services, safety)
-        var running: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: buildApplication(services))]
+        var running: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: buildApplication(services, gate: isChecked ? nil : safety))
+        ]
         if !isChecked { running.append(.init(service: safety, successTerminationBehavior: .ignore)) }
         var configuration = ServiceGroupConfiguration(
             services: running, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -46,14 +49,12 @@ enum Serving {
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    /// A server does not start on a schema that is not its own, nor on an unsafe database. One that cannot reach its database starts, and says at
-    /// /readyz that it is not ready.
+    /// A server does not start on a schema that is not its own, nor on an unsafe database. One that cannot reach its database starts, and answers 503
+    /// until it has looked at it.
     ///
     /// - Returns: false when the database did not answer, so that its safety is still to be checked.
     static func check(_ services: AppServices, _ safety: DatabaseSafety) async throws -> Bool {
         do {
-            let status = try await services.schema.status(of: services.database)
-            if status.pending > 0 { throw MigrationError.behind(pending: status.pending) }
             try await safety.check()
             return true
         } catch let error as PGError where error.isUnavailable {

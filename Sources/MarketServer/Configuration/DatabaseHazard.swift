@@ -92,7 +92,7 @@ extension DatabaseHazard {
         rows.map { DatabaseHazard(what: "the role \($0) owns \($1)", remedy: separateRole) }
     }
 
-    /// Roles that are granted what rewrites history.
+    /// Roles that are granted what rewrites history; a trigger can change it on its way in.
     static let writersOfHistory: Query<[DatabaseHazard]> = SQL(
         """
         select r.rolname::text, string_agg(h.name, ', ' order by h.name)
@@ -100,7 +100,7 @@ extension DatabaseHazard {
         cross join \(history)
         join pg_class c on c.oid = to_regclass(h.name)
         where pg_has_role(session_user, r.oid, 'member') and not r.rolsuper and not pg_has_role(r.oid, c.relowner, 'member')
-          and (has_table_privilege(r.oid, c.oid, 'delete, truncate')
+          and (has_table_privilege(r.oid, c.oid, 'delete, truncate, trigger')
                or exists (select
                           from pg_attribute a
                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attname <> all (h.moving)
@@ -112,7 +112,7 @@ extension DatabaseHazard {
         rows.map { role, tables in
             DatabaseHazard(
                 what: "the role \(role) may rewrite \(tables)",
-                remedy: "revoke update, delete, truncate on \(tables) from \(role), or \(separateRole)")
+                remedy: "revoke update, delete, truncate, trigger on \(tables) from \(role), or \(separateRole)")
         }
     }
 }

@@ -1,30 +1,41 @@
 import Logging
 import PGClient
 import ServiceLifecycle
+import Synchronization
 
-/// Refuses an unsafe database: at the start, or, when the database did not answer then, as soon as it does.
-struct DatabaseSafety: Service {
-    let database: PGClient
+/// Refuses an unsafe database, and a schema that is not this program's: at the start, or, when the database did not answer then, as soon as it does.
+final class DatabaseSafety: Service {
+    private let database: PGClient
+    private let schema: Migrator
     /// Told to serve all the same: what is unsafe is logged instead.
-    let allowsUnsafe: Bool
-    let logger: Logger
+    private let allowsUnsafe: Bool
+    private let logger: Logger
+    private let checked = Atomic(false)
 
-    /// How long until a database that does not answer is asked again: what it acknowledges in between is at risk.
+    /// Whether the database was looked at and may be served on. Nothing is acknowledged before.
+    var isChecked: Bool { checked.load(ordering: .acquiring) }
+
+    /// How long until a database that does not answer is asked again.
     private static let pause: Duration = .milliseconds(250)
 
     init(_ services: AppServices) {
         database = services.database
+        schema = services.schema
         allowsUnsafe = services.settings.allowsUnsafeDatabase
         logger = services.logger
     }
 
-    /// - Throws: `UnsafeDatabase` unless that is allowed; `PGError` from the database.
+    /// - Throws: `MigrationError` when the schema is another; `UnsafeDatabase` unless that is allowed; `PGError` from the database.
     func check() async throws {
+        let status = try await schema.status(of: database)
+        if status.pending > 0 { throw MigrationError.behind(pending: status.pending) }
         let hazards = try await DatabaseHazard.found(by: database)
-        guard !hazards.isEmpty else { return }
-        guard allowsUnsafe else { throw UnsafeDatabase(hazards: hazards) }
-        logger.warning(
-            "serving on an unsafe database, as told", metadata: ["unsafe": "\(hazards.map(\.what).joined(separator: "; "))"])
+        if !hazards.isEmpty {
+            guard allowsUnsafe else { throw UnsafeDatabase(hazards: hazards) }
+            logger.warning(
+                "serving on an unsafe database, as told", metadata: ["unsafe": "\(hazards.map(\.what).joined(separator: "; "))"])
+        }
+        checked.store(true, ordering: .releasing)
     }
 
     /// Checks once the database answers, and returns; throws as `check` does, which ends the server.
@@ -32,7 +43,7 @@ struct DatabaseSafety: Service {
         try await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    return try await check()
+                    return try await self.check()
                 } catch let error as PGError where error.isUnavailable || error.kind == .cancelled {
                     do {
                         try await Task.sleep(for: Self.pause)

@@ -29,40 +29,53 @@ extension Request {
     func requireMediaType(_ expected: String) throws(RequestError) {
         let sent = headers[.contentType]?.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
         guard sent == expected else { throw .mediaType(expected: expected) }
+        guard !isPacked else { throw .mediaType(expected: "\(expected) without an encoding: nothing is unpacked here") }
+    }
+
+    /// Whether the body is not what it says but a compressed form of it.
+    var isPacked: Bool {
+        let content = headers[.contentEncoding]?.lowercased() ?? "identity"
+        let transfer = headers[.transferEncoding]?.lowercased() ?? "chunked"
+        return content != "identity" || transfer != "chunked"
     }
 
     /// The whole body.
     ///
-    /// - Throws: `RequestError.tooLarge` as soon as it is known to be longer than the limit.
+    /// - Throws: `RequestError.tooLarge` as soon as it is known to be longer than the limit; `RequestError.bodyBroken`.
     func bytes(upTo limit: Int) async throws -> [UInt8] {
         if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit { throw RequestError.tooLarge(limit: limit) }
-        let (bytes, whole) = try await beginning(upTo: limit)
-        guard whole else { throw RequestError.tooLarge(limit: limit) }
-        return bytes
+        let (bytes, end) = try await beginning(upTo: limit)
+        switch end {
+        case .whole: return bytes
+        case .limit: throw RequestError.tooLarge(limit: limit)
+        case .broken: throw RequestError.bodyBroken
+        }
+    }
+
+    /// Why no more of a body was read.
+    enum BodyEnd {
+        case whole
+        case limit
+        /// The sender broke off, or framed the body otherwise than HTTP has it.
+        case broken
     }
 
     /// The body up to a limit, and whether that is all of it.
-    ///
-    /// - Throws: `RequestError.bodyBroken` when the sender breaks off, or frames the body otherwise than HTTP has it.
-    func beginning(upTo limit: Int) async throws -> (bytes: [UInt8], whole: Bool) {
+    func beginning(upTo limit: Int) async throws -> (bytes: [UInt8], end: BodyEnd) {
         var bytes: [UInt8] = []
         var buffers = body.makeAsyncIterator()
-        while let buffer = try await Self.next(of: &buffers) {
-            let room = limit - bytes.count
-            bytes.append(contentsOf: buffer.readableBytesView.prefix(room))
-            if buffer.readableBytes > room { return (bytes, false) }
-        }
-        return (bytes, true)
-    }
-
-    private static func next(of buffers: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
         do {
-            return try await buffers.next()
+            while let buffer = try await buffers.next() {
+                let room = limit - bytes.count
+                bytes.append(contentsOf: buffer.readableBytesView.prefix(room))
+                if buffer.readableBytes > room { return (bytes, .limit) }
+            }
         } catch let error as CancellationError {
             throw error
         } catch {
             // Nothing but the connection stands behind this sequence.
-            throw RequestError.bodyBroken
+            return (bytes, .broken)
         }
+        return (bytes, .whole)
     }
 }

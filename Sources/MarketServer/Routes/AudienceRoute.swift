@@ -5,13 +5,21 @@ import Logging
 import NIOCore
 import PGClient
 import ProductCatalog
-import Synchronization
 
 /// `GET /v1/resources/{resourceId}/audience`: who a message about the resource may reach, streamed, or how many.
 struct AudienceRoute: Sendable {
     let database: PGClient
     let resources: ResourceDirectory
-    let streams: AudienceStreams
+    /// A connection to the database is lent to each audience for as long as its reader takes, and to each count for as long as it takes.
+    let (streams, counts): (Places, Places)
+
+    /// - Parameter connections: to the database, of which at most three quarters are lent to audiences.
+    init(database: PGClient, resources: ResourceDirectory, connections: Int) {
+        self.database = database
+        self.resources = resources
+        streams = Places(max(1, connections / 2))
+        counts = Places(max(1, connections / 4))
+    }
 
     func audience(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
@@ -24,14 +32,17 @@ struct AudienceRoute: Sendable {
         let audience = Audience(of: resource, mode: mode, at: try query.instant("at"), knownAt: try query.instant("knownAt"))
         try await resources.requireAccess(to: resource, for: context.principal)
         if count != nil {
+            let place = try counts.take(for: "counts of audiences")
+            defer { withExtendedLifetime(place) {} }
             let (instant, number) = try await audience.count(in: database)
             return .json(bytes: Array("{\"count\":\(number),\"at\":\(instant.milliseconds)}".utf8), status: .ok)
         }
-        guard let place = streams.take() else { throw RequestError.notReady("As many audiences as may be are being read at this moment.") }
+        let place = try streams.take(for: "audiences")
         let format = Format(accept: request.headers[.accept])
         if request.method == .head {
             // Without a length given, the server would say that there is nothing to read.
             var length = LengthWriter()
+            defer { withExtendedLifetime(place) {} }
             try await Self.write(audience, as: format, from: database, to: &length)
             return Response(status: .ok, headers: [.contentType: format.mediaType, .contentLength: "\(length.bytes)"])
         }
@@ -105,32 +116,4 @@ private struct LengthWriter: ResponseBodyWriter {
 
     mutating func write(_ buffer: ByteBuffer) async throws { bytes += buffer.readableBytes }
     consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
-}
-
-/// How many audiences may be streamed at once. Each has a connection to the database for as long as its reader takes, so they must leave some to
-/// those who ask short questions.
-final class AudienceStreams: Sendable {
-    private let free: Atomic<Int>
-
-    init(atMost limit: Int) {
-        free = Atomic(limit)
-    }
-
-    /// A place among the readers, given up when it is let go of.
-    final class Place: Sendable {
-        private let streams: AudienceStreams
-
-        fileprivate init(_ streams: AudienceStreams) {
-            self.streams = streams
-        }
-
-        deinit { streams.free.add(1, ordering: .relaxed) }
-    }
-
-    /// Nil when all places are taken.
-    func take() -> Place? {
-        if free.subtract(1, ordering: .relaxed).newValue >= 0 { return Place(self) }
-        free.add(1, ordering: .relaxed)
-        return nil
-    }
 }

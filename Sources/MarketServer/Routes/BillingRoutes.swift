@@ -5,11 +5,12 @@ import ProductCatalog
 /// The routes of payments, entitlements, audiences and the quarantine.
 func billingRoutes(_ services: AppServices) -> [Route] {
     let inbound = InboundRoute(recorder: services.recorder, mailroom: services.mailroom)
-    let payments = PaymentEventRoutes(database: services.database, recorder: services.recorder, mailroom: services.mailroom)
+    let payments = PaymentEventRoutes(
+        database: services.database, recorder: services.recorder, mailroom: services.mailroom,
+        places: Places(PaymentEventRoutes.mostBackfills))
     let entitlements = EntitlementRoutes(database: services.database, entitlements: services.entitlements, resources: services.resources)
     let audience = AudienceRoute(
-        database: services.database, resources: services.resources,
-        streams: AudienceStreams(atMost: max(1, services.settings.databaseConnections / 2)))
+        database: services.database, resources: services.resources, connections: services.settings.databaseConnections)
     let quarantine = QuarantineRoutes(database: services.database, desk: services.quarantine)
     let platform = PlatformRoutes(database: services.database, entitlements: services.entitlements)
     return [

@@ -17,11 +17,20 @@ struct InboundRoute: Sendable {
     func receive(_ request: Request, _ context: MarketContext) async throws -> Response {
         guard let text = context.parameters.get("inboundKey") else { throw CatalogError.notFound("inbound key") }
         let key = TokenDigest(of: text)
-        let (body, whole) = try await request.beginning(upTo: Self.maxBody)
-        guard whole else {
+        let (body, end) = try await request.beginning(upTo: Self.maxBody)
+        switch end {
+        case .whole: break
+        case .limit:
             _ = try await keep(
                 body, .oversized, "longer than \(Self.maxBody) bytes; the beginning is kept, once for all that begin so", from: key)
             throw RequestError.tooLarge(limit: Self.maxBody)
+        case .broken:
+            _ = try await keep(body, .malformed, "the sender broke off after \(body.count) bytes", from: key)
+            throw RequestError.bodyBroken
+        }
+        guard !request.isPacked else {
+            _ = try await keep(body, .malformed, "sent in an encoding, which nothing here unpacks", from: key)
+            throw RequestError.mediaType(expected: "the JSON without an encoding: nothing is unpacked here")
         }
         let callback: Callback
         do {

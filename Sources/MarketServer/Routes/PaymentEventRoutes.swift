@@ -11,21 +11,24 @@ struct PaymentEventRoutes: Sendable {
     let database: PGClient
     let recorder: EventRecorder
     let mailroom: Mailroom
+    let places: Places
+
+    /// Backfills at once. A callback waits for their chunks at most once each: a few hundred milliseconds.
+    static let mostBackfills = 8
 
     /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.
     func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
         try request.requireMediaType("application/x-ndjson")
-        // Nothing is unpacked here, and packed lines would each be kept as rubbish.
-        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
-            throw RequestError.mediaType(expected: "application/x-ndjson without a content encoding")
-        }
         let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill)
+        let place = try places.take(for: "backfills")
         let body = request.body
         let logger = context.logger
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
+                // Given back when the answer is done with, sent or not.
+                defer { withExtendedLifetime(place) {} }
                 do {
                     try await backfill.run(BodyChunks(body: body), format: .ndjson) { answers in
                         var text = ""

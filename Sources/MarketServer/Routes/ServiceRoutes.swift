@@ -12,7 +12,7 @@ struct ServiceRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/healthz", .anyone) { _, _ in try .json(Status(status: "ok")) },
+            Route(.get, "/healthz", .anyone) { _, _ in .json(bytes: Self.healthy, status: .ok) },
             Route(.get, "/readyz", .anyone, readiness),
             Route(.get, "/metrics", .anyone, metrics),
             Route(.get, "/openapi.yaml", .anyone) { _, _ in
@@ -21,6 +21,8 @@ struct ServiceRoutes: Sendable {
             },
         ]
     }
+
+    private static let healthy = Array(#"{"status":"ok"}"#.utf8)
 
     private struct Status: Encodable {
         let status: String
