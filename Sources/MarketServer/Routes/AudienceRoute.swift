@@ -10,8 +10,10 @@ import ProductCatalog
 struct AudienceRoute: Sendable {
     let database: PGClient
     let resources: ResourceDirectory
-    /// A connection to the database is lent to each audience for as long as its reader takes, and to each count for as long as it takes.
-    let (streams, counts): (Places, Places)
+    /// A connection to the database is lent to each audience for as long as its reader takes.
+    private let streams: Places
+    /// And to each count, for as long as that takes.
+    private let counts: Places
 
     /// - Parameter connections: to the database, of which at most three quarters are lent to audiences.
     init(database: PGClient, resources: ResourceDirectory, connections: Int) {
