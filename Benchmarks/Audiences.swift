@@ -1,28 +1,53 @@
 import Foundation
 import PostgresCluster
 
-/// An audience of a million as NDJSON and CSV, against psql copying the same uids.
+/// An audience of a million as NDJSON and CSV, against psql copying the same rows in the same order.
 struct Audiences {
     let ground: Ground
     let runs: Int
+    /// Who is a member now. A number, as our server hands it to PostgreSQL: asked for in the statement, it would be computed anew for each row.
+    private let now = Int64(Date().timeIntervalSince1970 * 1_000)
 
+    init(ground: Ground, runs: Int) {
+        (self.ground, self.runs) = (ground, runs)
+    }
+
+    /// Readings after one another in one slice: one alone is over in less than half a second, too short to be steady.
+    private static let passes = 3
     static let members = 1_000_000
+
+    enum Format: String {
+        case csv = "text/csv"
+        case ndjson = "application/x-ndjson"
+
+        /// Lines that are no members.
+        var header: Int { self == .csv ? 1 : 0 }
+    }
 
     func rows(_ server: ServerProcess) throws -> [Row] {
         try fill()
-        var (csv, ndjson, copies): ([Figure], [Figure], [Figure]) = ([], [], [])
-        for _ in 1...runs {
-            csv.append(try read("text/csv", header: 1, of: server))
-            ndjson.append(try read("application/x-ndjson", header: 0, of: server))
-            copies.append(try copy())
+        try prove(server)
+        var (csv, ndjson, copies, bare): ([Figure], [Figure], [Figure], [Figure]) = ([], [], [], [])
+        for run in 1...runs {
+            try inTurn(
+                run,
+                [
+                    { csv.append(try read(.csv, of: server)) }, { copies.append(try copy(rowsInOrder)) },
+                    { ndjson.append(try read(.ndjson, of: server)) }, { bare.append(try copy(uidsAlone)) },
+                ])
         }
         try clear()
-        let theirs = Figure.median(copies)
-        return [("CSV", csv, 0.9), ("NDJSON", ndjson, 0.6)].map { name, figures, limit in
+        func row(_ name: String, _ figures: [Figure], _ against: String, _ theirs: [Figure], _ goals: [Row.Goal]) -> Row {
             Row(
-                operation: "audience of \(Self.members) as \(name)", ours: .median(figures), against: "psql copy to stdout", theirs: theirs,
-                goals: [.init(measure: .rate, limit: limit)])
+                operation: "audience of \(Self.members) as \(name)", ours: .median(figures), against: against, theirs: .median(theirs),
+                goals: goals)
         }
+        return [
+            row("CSV", csv, "psql copy to stdout", copies, [.init(measure: .rate, limit: 0.9)]),
+            row("NDJSON", ndjson, "psql copy to stdout", copies, [.init(measure: .rate, limit: 0.6)]),
+            // Less than an audience holds, for comparison.
+            row("CSV", csv, "psql copy of uids alone, in any order", bare, []),
+        ]
     }
 
     /// Makes the windows of an audience.
@@ -35,51 +60,65 @@ struct Audiences {
             select \(app), 'UID_audience' || lpad(n::text, 8, '0'), 4000000000000, 1700000000000, 1, 0 from generate_series(1, \(Self.members)) n
             on conflict do nothing
             """)
-        _ = try ground.psql("vacuum analyze paid_window")
     }
 
     /// Takes them away again.
     func clear() throws {
         _ = try ground.psql("delete from paid_window where uid like 'UID_audience%'")
+        try ground.settle()
     }
 
-    /// Reads the audience as a media type, of which so many lines are a header.
-    func read(_ type: String, header: Int, of server: ServerProcess) throws -> Figure {
-        let before = (server: try ProcessTime.of(server.pid), postgres: try ground.postgresTime())
-        let start = ContinuousClock.now
-        let text = try Shell.run(
-            "/bin/sh",
-            [
-                "-c", "curl -fsS -H \"Authorization: Bearer $0\" -H \"Accept: $1\" \"$2\" | wc -l", ground.secrets.apiKey, type,
-                "\(server.url)/v1/resources/\(ground.secrets.appId)/audience?mode=paid",
-            ])
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let used = (server: try ProcessTime.of(server.pid) - before.server, postgres: try ground.postgresTime() - before.postgres)
-        let lines = (Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1) - header
-        guard lines == (try expected()) else { throw BenchError("\(lines) members were read") }
-        return Figure(
-            rate: Double(lines) / seconds, cpu: (used.server + used.postgres) / Double(lines) * 1e6,
-            postgres: used.postgres / Double(lines) * 1e6)
+    /// Reads the audience, so many readers at once.
+    func read(_ format: Format, of server: ServerProcess, readers: Int = 1) throws -> Figure {
+        let expected = try expected()
+        try ground.settle()
+        let watch = try Stopwatch(ground, servers: [server])
+        let lines = try (1...Self.passes).flatMap { _ in try LineCount.of(asking(format, server), times: readers).lines }
+        let figure = try watch.figure(operations: expected * lines.count)
+        try requireAll(lines.map { $0 - format.header }, expected)
+        return figure
+    }
+
+    private func copy(_ select: String) throws -> Figure {
+        let expected = try expected()
+        try ground.settle()
+        let watch = try Stopwatch(ground)
+        let copies = try (1...Self.passes).map { _ in try LineCount.of(copying(select)) }
+        let figure = try watch.figure(operations: expected * copies.count, own: copies.map(\.cpu).reduce(0, +))
+        try requireAll(copies.flatMap(\.lines), expected)
+        return figure
+    }
+
+    /// What both sides send is the same to the byte, once each is written as the other.
+    private func prove(_ server: ServerProcess) throws {
+        let theirs = try LineCount.hash(#""$@" | tr '\t' ,"#, copying(rowsInOrder))
+        let csv = try LineCount.hash(#""$@" | tail -n +2"#, asking(.csv, server))
+        let ndjson = try LineCount.hash(
+            #""$@" | sed -E 's/^\{"uid":"([^"]*)","payEndTime":([0-9]+)\}$/\1,\2/'"#, asking(.ndjson, server))
+        guard csv == theirs else { throw BenchError("the audience as CSV is not what psql copies") }
+        guard ndjson == theirs else { throw BenchError("the audience as NDJSON is not what psql copies") }
+    }
+
+    private func requireAll(_ counts: [Int], _ expected: Int) throws {
+        guard counts.allSatisfy({ $0 == expected }) else { throw BenchError("\(counts) of \(expected) members were read") }
     }
 
     private func expected() throws -> Int {
-        Int(try ground.psql("select count(*) from paid_window where resource_id = \(ground.secrets.appId) and pay_end_time > now_ms()"))
-            ?? -1
+        Int(try ground.psql("select count(*) from paid_window where \(condition)")) ?? -1
     }
 
-    private func copy() throws -> Figure {
-        let start = ContinuousClock.now
-        let text = try Shell.run(
-            "/bin/sh",
-            [
-                "-c", "\"$0\" -XqAt -h \"$1\" -p \(ground.cluster.port) -U \(PrivateCluster.owner) -c \"$2\" postgres | wc -l",
-                try PostgresBinaries.folder().appending(path: "psql").path, ground.cluster.socketFolder.path,
-                """
-                copy (select uid, pay_end_time from paid_window where resource_id = \(ground.secrets.appId) and pay_end_time > now_ms() order by uid) to stdout
-                """,
-            ])
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let lines = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1
-        return Figure(rate: Double(lines) / seconds, cpu: nil)
+    private var condition: String { "resource_id = \(ground.secrets.appId) and pay_end_time > \(now)" }
+    private var rowsInOrder: String { "select uid, pay_end_time from paid_window where \(condition) order by uid" }
+    private var uidsAlone: String { "select uid from paid_window where \(condition)" }
+
+    private func asking(_ format: Format, _ server: ServerProcess) -> [String] {
+        [
+            "curl", "-fsS", "-H", "Authorization: Bearer \(ground.secrets.apiKey)", "-H", "Accept: \(format.rawValue)",
+            "\(server.url)/v1/resources/\(ground.secrets.appId)/audience?mode=paid",
+        ]
+    }
+
+    private func copying(_ select: String) throws -> [String] {
+        try ground.psqlCommand("copy (\(select)) to stdout")
     }
 }

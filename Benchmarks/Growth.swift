@@ -15,17 +15,13 @@ struct Growth {
     private static let factor = 10
     /// Processor time of an operation, over that in the small market.
     private static let limit = 1.25
-    /// Events of the import that is measured.
-    private static let furtherEvents = 100_000
-    /// Where the markets' histories end, in ms since 1970; what is imported further on follows behind, two years each time, and is over by today.
-    private static let end: Int64 = 1_600_000_000_000
+
+    /// Lines of each import and each backfill that is measured, on top of the market's events.
+    private var further: Int { max(1, events / 10) }
 
     func rows() throws -> [Row] {
-        try ground.clear()
-        try fill(events: events, seed: 1)
-        let small = try measure(1)
-        try fill(events: events * (Self.factor - 1), seed: 2)
-        let large = try measure(2)
+        let small = try measure(events: events, seed: 1)
+        let large = try measure(events: events * Self.factor, seed: 2)
         return zip(small, large).map { small, large in
             Row(
                 operation: "\(large.name) at \(events * Self.factor) events", ours: large.figure, against: "at \(events)",
@@ -33,45 +29,72 @@ struct Growth {
         }
     }
 
-    private func fill(events: Int, seed: Int) throws {
-        _ = try importing(History(events: events, seed: seed, end: Self.end))
-        // What an import leaves to be done for a while is not a part of what is measured next.
-        _ = try ground.psql("vacuum analyze")
-        _ = try ground.psql("checkpoint")
-    }
+    private func measure(events: Int, seed: Int) throws -> [(name: String, figure: Figure)] {
+        try ground.clear()
+        // One history, of which the market holds the first part, and the rest comes in pieces: what comes goes on where the market stands, for
+        // subscribers all over it.
+        let history = try History(events: events + 2 * runs * further, seed: seed).file(of: ground)
+        // One line in thirty says again what an earlier one said.
+        let pieces = try cut(history, first: events / 30 * 31)
+        defer { for piece in pieces { unlink(piece) } }
+        _ = try ground.importing(pieces[0])
 
-    private func measure(_ size: Int) throws -> [(name: String, figure: Figure)] {
         let subscribers = try Subscribers(of: ground)
-        let lookups = Lookups(ground: ground, server: server, seconds: seconds, runs: 1)
-        let checks = BulkChecks(ground: ground, server: server, seconds: seconds, runs: 1)
-        let payments = PaymentsOverHTTP(ground: ground, server: server, seconds: seconds)
-        var (single, bulk, paid): ([Figure], [Figure], [Figure]) = ([], [], [])
+        let lookups = Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
+        let checks = try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
+        let payments = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
+        let audiences = Audiences(ground: ground, runs: runs)
+        try lookups.prove()
+        try checks.prove()
+        var (single, bulk, paid, imported, posted): ([Figure], [Figure], [Figure], [Figure], [Figure]) = ([], [], [], [], [])
         for run in 1...runs {
-            single.append(try lookups.entitlements(subscribers))
-            bulk.append(try checks.check(subscribers))
-            // Numbers that no other part uses, and times that are not to come.
-            paid.append(try payments.ours(connections: 64, run: 5_000 + size * 100 + run))
+            single.append(try lookups.entitlements(connections: 64))
+            bulk.append(try checks.check())
+            paid.append(try payments.ours(connections: 64))
+            imported.append(try recording(pieces[2 * run - 1]) { try ground.importing($0) })
+            posted.append(
+                try recording(pieces[2 * run]) {
+                    let before = try ProcessTime.of(server.pid)
+                    try server.post($0, of: ground)
+                    return try ProcessTime.of(server.pid) - before
+                })
         }
-        let further = try importing(
-            History(events: Self.furtherEvents, seed: 10 + size, end: Self.end + Int64(size) * History.length))
+        // Nothing was taken away since the market was empty, so this proves every one of them.
+        try ground.prove()
+        try audiences.fill()
+        let read = try (1...runs).map { _ in (try audiences.read(.csv, of: server), try audiences.read(.ndjson, of: server)) }
+        try audiences.clear()
         return [
-            ("GET /v1/entitlements", .median(single)), ("checks, per uid", .median(bulk)),
-            ("one payment per request", .median(paid)), ("import of \(Self.furtherEvents) further events", further),
+            ("GET /v1/entitlements", .median(single)), ("checks, per uid", .median(bulk)), ("one payment per request", .median(paid)),
+            ("import of \(further) further lines", .median(imported)), ("the same through POST /v1/payment-events", .median(posted)),
+            ("audience of \(Audiences.members) as CSV", .median(read.map(\.0))),
+            ("audience of \(Audiences.members) as NDJSON", .median(read.map(\.1))),
         ]
     }
 
-    private func importing(_ history: History) throws -> Figure {
-        let file = try history.file(of: ground)
-        defer { unlink(file) }
-        let stored = try ground.storedOfHistories()
-        let postgres = try ground.postgresTime()
-        let start = ContinuousClock.now
-        let client = try ground.importing(file)
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let used = try ground.postgresTime() - postgres
-        let count = try ground.storedOfHistories() - stored
-        guard count == history.events else { throw BenchError("\(count) of \(history.events) events were stored") }
-        return Figure(
-            rate: Double(count) / seconds, cpu: (client + used) / Double(count) * 1e6, postgres: used / Double(count) * 1e6)
+    /// - Returns: the files of the pieces; the first has the first lines, the others have `further` each.
+    private func cut(_ history: String, first: Int) throws -> [String] {
+        let pieces = (0...2 * runs).map { "\(history).\($0)" }
+        _ = try Shell.run("sh", ["-c", "head -n \(first) \"$0\" > \"$1\"", history, pieces[0]])
+        for (index, piece) in pieces.enumerated().dropFirst() {
+            let from = first + (index - 1) * further + 1
+            _ = try Shell.run(
+                "sh", ["-c", "sed -n '\(from),\(from + further - 1)p;\(from + further - 1)q' \"$0\" > \"$1\"", history, piece])
+        }
+        unlink(history)
+        return pieces
+    }
+
+    /// - Parameter work: returns the processor seconds of the program that did it.
+    private func recording(_ piece: String, _ work: (String) throws -> Double) throws -> Figure {
+        let before = try ground.storedOfHistories()
+        try ground.settle()
+        let watch = try Stopwatch(ground)
+        let own = try work(piece)
+        let figure = try watch.figure(operations: further, own: own)
+        let stored = try ground.storedOfHistories() - before
+        // The rest was said before.
+        guard stored <= further, stored > further * 9 / 10 else { throw BenchError("\(stored) of \(further) lines were recorded") }
+        return figure
     }
 }

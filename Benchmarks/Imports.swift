@@ -7,22 +7,29 @@ struct Imports {
     let events: Int
     /// 0 imports without measuring: the history that the other measurements stand on.
     let runs: Int
+    let seconds: Int
 
+    /// Leaves one history in the market.
     func rows() throws -> [Row] {
-        var (imports, backfills, payments): ([Figure], [Figure], [Figure]) = ([], [], [])
-        let singly = PaymentsOverHTTP(ground: ground, server: server, seconds: 5)
-        for run in 1...max(runs, 1) {
-            let history = try History(events: events, seed: run).file(of: ground)
-            // What the last run recorded goes, but for the history that the other measurements stand on.
-            imports.append(try measured(run) { try ground.importing(history) })
-            if runs == 0 { break }
-            try ground.clear()
-            backfills.append(try measured(run) { try posting(history) })
-            payments.append(try singly.theirs(run: 100 + run))
-            try singly.clear()
-            if run < runs { try ground.clear() }
+        guard runs > 0 else {
+            _ = try recording(1) { try ground.importing($0) }
+            return []
         }
-        guard runs > 0 else { return [] }
+        var (imports, backfills, payments): ([Figure], [Figure], [Figure]) = ([], [], [])
+        let singly = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
+        for run in 1...runs {
+            try inTurn(
+                run,
+                [
+                    { imports.append(try recording(run) { try ground.importing($0) }) },
+                    { backfills.append(try recording(run, by: server) { try server.post($0, of: ground) }) },
+                    // On top of the history that the last one of the others has left.
+                    {
+                        payments.append(try singly.theirs())
+                        try singly.clear()
+                    },
+                ])
+        }
         let theirs = Figure.median(payments)
         return [
             Row(
@@ -34,24 +41,29 @@ struct Imports {
         ]
     }
 
-    private func measured(_ run: Int, _ work: () throws -> Double) throws -> Figure {
-        let postgres = try ground.postgresTime()
-        let start = ContinuousClock.now
-        let client = try work()
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let used = try ground.postgresTime() - postgres
-        let stored = try ground.storedOfHistories()
-        guard stored == events else { throw BenchError("\(stored) of \(events) events are stored") }
-        let figure = Figure(
-            rate: Double(events) / seconds, cpu: (client + used) / Double(events) * 1e6, postgres: used / Double(events) * 1e6)
-        say("    \(Int(figure.rate)) events/s")
-        return figure
+    private func recording(_ run: Int, by server: ServerProcess, _ work: (String) throws -> Void) throws -> Figure {
+        try recording(run) { history in
+            let before = try ProcessTime.of(server.pid)
+            try work(history)
+            return try ProcessTime.of(server.pid) - before
+        }
     }
 
-    /// - Returns: processor seconds of the server.
-    private func posting(_ history: String) throws -> Double {
-        let before = try ProcessTime.of(server.pid)
-        try server.post(history, of: ground)
-        return try ProcessTime.of(server.pid) - before
+    /// Into an empty market, and proved right afterwards.
+    ///
+    /// - Parameter work: returns the processor seconds of the program that did it.
+    private func recording(_ run: Int, _ work: (String) throws -> Double) throws -> Figure {
+        let history = try History(events: events, seed: run).file(of: ground)
+        defer { unlink(history) }
+        try ground.clear()
+        try ground.settleEmpty()
+        let watch = try Stopwatch(ground)
+        let own = try work(history)
+        let figure = try watch.figure(operations: events, own: own)
+        let stored = try ground.storedOfHistories()
+        guard stored == events else { throw BenchError("\(stored) of \(events) events are stored") }
+        try ground.prove()
+        say("    recorded \(Int(figure.rate)) events/s, and verified")
+        return figure
     }
 }

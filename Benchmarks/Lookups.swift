@@ -5,22 +5,22 @@ import PostgresCluster
 struct Lookups {
     let ground: Ground
     let server: ServerProcess
+    let subscribers: Subscribers
     let seconds: Int
-    let runs: Int
 
-    func rows() throws -> [Row] {
-        let subscribers = try Subscribers(of: ground)
-        try prove(subscribers)
+    /// Answers that are compared with what is stored.
+    private static let sample = 100
+
+    func rows(runs: Int) throws -> [Row] {
+        try prove()
         var (checks, constants, lookups): ([Figure], [Figure], [Figure]) = ([], [], [])
-        for _ in 1...runs {
-            checks.append(try entitlements(subscribers))
-            constants.append(try load("/healthz", script: "function request() return wrk.format() end"))
-            lookups.append(
-                try Pgbench(ground: ground, seconds: seconds).measure(
-                    """
-                    \\set n random(1, \(subscribers.highest))
-                    select pay_end_time from paid_window where resource_id = \(ground.secrets.topicId) and uid = '\(Subscribers.prefix)' || (:n)::text
-                    """))
+        for run in 1...runs {
+            try inTurn(
+                run,
+                [
+                    { checks.append(try entitlements(connections: 64)) }, { constants.append(try constant()) },
+                    { lookups.append(try Pgbench(ground: ground, seconds: seconds).lookUp(subscribers)) },
+                ])
         }
         return [
             Row(
@@ -32,41 +32,58 @@ struct Lookups {
         ]
     }
 
-    func entitlements(_ subscribers: Subscribers, connections: Int = 64) throws -> Figure {
+    func entitlements(connections: Int) throws -> Figure {
         try load(
             "/v1/entitlements", connections: connections,
             script: """
                 wrk.headers["Authorization"] = "Bearer \(ground.secrets.apiKey)"
                 function request()
                     return wrk.format("GET", "/v1/entitlements?resourceId=\(ground.secrets.topicId)&uid=\(Subscribers.prefix)"
-                        .. math.random(\(subscribers.highest)))
+                        .. math.random(0, \(subscribers.highest)))
                 end
                 """)
     }
 
+    private func constant() throws -> Figure {
+        try load("/healthz", connections: 64, script: "function request() return wrk.format() end")
+    }
+
+    private struct Answer: Decodable {
+        let uid: String
+        let entitled: Bool
+        let payEndTime: Int64
+        let at: Int64
+    }
+
     /// A sample of answers is what the table holds.
-    private func prove(_ subscribers: Subscribers) throws {
-        for number in stride(from: 1, to: subscribers.highest, by: max(1, subscribers.highest / 50)) {
-            let uid = "\(Subscribers.prefix)\(number)"
-            let stored = try ground.psql(
-                "select coalesce(max(pay_end_time), 0) from paid_window where resource_id = \(ground.secrets.topicId) and uid = '\(uid)'")
-            let answer = try Shell.run(
-                "/usr/bin/curl",
+    func prove() throws {
+        for number in 1...Self.sample {
+            let uid = subscribers.uid(number)
+            let stored = subscribers.payEndTimes[uid] ?? 0
+            let text = try Shell.run(
+                "curl",
                 [
                     "-fsS", "-H", "Authorization: Bearer \(ground.secrets.apiKey)",
                     "\(server.url)/v1/entitlements?resourceId=\(ground.secrets.topicId)&uid=\(uid)",
                 ])
-            guard answer.contains("\"payEndTime\":\(stored)") else { throw BenchError("\(uid) holds \(stored), the answer is \(answer)") }
+            let answer = try JSONDecoder().decode(Answer.self, from: Data(text.utf8))
+            guard answer.uid == uid, answer.payEndTime == stored, answer.entitled == (stored > answer.at) else {
+                throw BenchError("\(uid) holds \(stored), the answer is \(text)")
+            }
         }
     }
 
-    private func load(_ path: String, connections: Int = 64, script: String) throws -> Figure {
-        let before = (server: try ProcessTime.of(server.pid), postgres: try ground.postgresTime())
-        let outcome = try LoadGenerator(connections: connections, seconds: seconds).send(to: server.url + path, script: script)
-        let used = (server: try ProcessTime.of(server.pid) - before.server, postgres: try ground.postgresTime() - before.postgres)
-        let count = Double(outcome.completed)
-        return Figure(
-            rate: outcome.rate, cpu: (used.server + used.postgres) / count * 1e6, postgres: used.postgres / count * 1e6,
-            generator: outcome.cpu / count * 1e6, idle: outcome.idle)
+    private func load(_ path: String, connections: Int, script: String) throws -> Figure {
+        try ground.settle()
+        _ = try slice(path, connections, warmUp(of: seconds), script)
+        return try slice(path, connections, seconds, script)
+    }
+
+    private func slice(_ path: String, _ connections: Int, _ seconds: Int, _ script: String) throws -> Figure {
+        let watch = try Stopwatch(ground, servers: [server])
+        let script = "math.randomseed(\(ground.slices.next()))\n\(script)"
+        let outcome = try LoadGenerator(connections: connections, seconds: seconds).send(to: [.init(url: server.url + path, script: script)]
+        )[0]
+        return try watch.figure(operations: outcome.completed, rate: outcome.rate)
     }
 }

@@ -24,8 +24,8 @@ struct Memory {
         let audiences = Audiences(ground: ground, runs: 1)
         try audiences.fill()
         let (other, audience) = try onFreshServer { server in
-            _ = try audiences.read("text/csv", header: 1, of: server)
-            _ = try audiences.read("application/x-ndjson", header: 0, of: server)
+            _ = try audiences.read(.csv, of: server)
+            _ = try audiences.read(.ndjson, of: server)
         }
         try audiences.clear()
         func added(_ what: String, _ most: Double, over idle: Double) -> Bound {

@@ -7,26 +7,44 @@ struct Pgbench {
     let seconds: Int
     var connections = 64
 
-    /// - Parameter script: for pgbench; one statement.
+    /// One look-up by a subscriber's uid, of one window, as the owner, for whom no policy has to be checked.
+    func lookUp(_ subscribers: Subscribers) throws -> Figure {
+        try measure(
+            """
+            \\set n random(0, \(subscribers.highest))
+            select pay_end_time from paid_window where resource_id = \(ground.secrets.topicId) and uid = '\(Subscribers.prefix)' || (:n)::text
+            """)
+    }
+
+    /// - Parameter script: for pgbench; one statement. `slice` in it is a number that no other slice has.
     func measure(_ script: String) throws -> Figure {
         let file = FileManager.default.temporaryDirectory.appending(path: "market-pgbench-\(UUID().uuidString).sql")
         try script.write(to: file, atomically: true, encoding: .utf8)
-        let before = try ground.postgresTime()
+        defer { unlink(file.path) }
+        try ground.settle()
+        _ = try slice(file.path, seconds: warmUp(of: seconds))
+        return try slice(file.path, seconds: seconds)
+    }
+
+    private func slice(_ file: String, seconds: Int) throws -> Figure {
+        let watch = try Stopwatch(ground)
         // `time` says what pgbench itself used: it stands where our server stands.
         let text = try Shell.run(
-            "/usr/bin/env",
+            "bash",
             [
-                "bash", "-c", "TIMEFORMAT='client CPU %U %S'; time \"$0\" \"$@\"",
+                "-c", "TIMEFORMAT='client CPU %U %S'; time \"$0\" \"$@\"",
                 try PostgresBinaries.folder().appending(path: "pgbench").path,
-                "-n", "-M", "prepared", "-c", "\(connections)", "-j", "2", "-T", "\(seconds)", "-D", "n=0", "-f", file.path,
+                "-n", "-M", "prepared", "-c", "\(connections)", "-j", "2", "-T", "\(seconds)", "-D", "n=0",
+                "-D", "slice=\(ground.slices.next())", "-f", file,
                 "-h", ground.cluster.socketFolder.path, "-p", "\(ground.cluster.port)", "-U", PrivateCluster.owner, "postgres",
             ])
-        let postgres = try ground.postgresTime() - before
-        try FileManager.default.removeItem(at: file)
         guard let rate = text.firstMatch(of: /tps = ([0-9.]+)/).flatMap({ Double($0.1) }),
-            let count = text.firstMatch(of: /actually processed: ([0-9]+)/).flatMap({ Double($0.1) }),
+            let count = text.firstMatch(of: /actually processed: ([0-9]+)/).flatMap({ Int($0.1) }),
             let client = text.firstMatch(of: /client CPU ([0-9.]+) ([0-9.]+)/), let user = Double(client.1), let system = Double(client.2)
         else { throw BenchError("pgbench said: \(text)") }
-        return Figure(rate: rate, cpu: (postgres + user + system) / count * 1e6, postgres: postgres / count * 1e6)
+        if let failed = text.firstMatch(of: /number of failed transactions: ([0-9]+)/), failed.1 != "0" {
+            throw BenchError("pgbench said: \(text)")
+        }
+        return try watch.figure(operations: count, rate: rate, own: user + system)
     }
 }

@@ -2,24 +2,35 @@
 struct Figure {
     /// Operations a second, on the wall's clock.
     let rate: Double
-    /// Processor time per operation, in microseconds: of the program that does the work and PostgreSQL together; nil where it is not compared.
-    let cpu: Double?
-    /// The share of PostgreSQL in that, where it is known.
-    var postgres: Double?
+    /// Processor time per operation of the program that does the work (our server, an import, psql), in microseconds; nil where nobody counted it.
+    let own: Double?
+    /// That of PostgreSQL, all its processes.
+    let postgres: Double?
     /// The middle time of one round trip, in microseconds, where it is compared.
     var latency: Double?
     /// Processor time per operation of the program that made the load, in microseconds, where it is counted.
     var generator: Double?
-    /// Processors of this machine that nobody used meanwhile, where it is counted.
-    var idle: Double?
+    /// Processors of this machine that were to be had meanwhile: what all of these used, and what nobody used. The rest was others' work.
+    var available: Double?
 
-    /// The middle one by rate, with the middle costs: one slow run of three says nothing.
+    /// Processor time per operation of the program and PostgreSQL together.
+    var cpu: Double? {
+        guard let own, let postgres else { return nil }
+        return own + postgres
+    }
+
+    /// The middle one by rate, with the middle costs: one slow run of three says nothing. Of an even number, the mean of the two in the middle: to
+    /// take either would favour a side.
     static func median(_ figures: [Figure]) -> Figure {
-        func middle(_ values: [Double]) -> Double? { values.isEmpty ? nil : values.sorted()[values.count / 2] }
+        func middle(_ values: [Double]) -> Double? {
+            guard !values.isEmpty else { return nil }
+            let sorted = values.sorted()
+            return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+        }
         return Figure(
-            rate: middle(figures.map(\.rate)) ?? .nan, cpu: middle(figures.compactMap(\.cpu)),
+            rate: middle(figures.map(\.rate)) ?? .nan, own: middle(figures.compactMap(\.own)),
             postgres: middle(figures.compactMap(\.postgres)), latency: middle(figures.compactMap(\.latency)),
-            generator: middle(figures.compactMap(\.generator)), idle: middle(figures.compactMap(\.idle)))
+            generator: middle(figures.compactMap(\.generator)), available: middle(figures.compactMap(\.available)))
     }
 }
 

@@ -8,6 +8,7 @@ struct Ground {
     let folder: URL
     let market: String
     let secrets: Secrets
+    let slices = SliceNumbers()
 
     /// What `market demo seed` prints.
     struct Secrets: Decodable {
@@ -26,6 +27,7 @@ struct Ground {
     static let serverLogin = "market_app"
 
     /// - Parameter market: path of the `market` program to be measured.
+    /// - Throws: also when what would be measured is not durable.
     static func make(market: String, logger: Logger) throws -> Ground {
         let folder = FileManager.default.temporaryDirectory.appending(path: "market-bench-\(ProcessInfo.processInfo.processIdentifier)")
         let cluster = try PrivateCluster.start(
@@ -34,6 +36,18 @@ struct Ground {
                 // Room for the working set of some million events, and a checkpoint only now and then, for both sides alike.
                 "shared_buffers": "2GB", "max_wal_size": "16GB", "max_connections": "200",
             ], logger: logger)
+        do {
+            let ground = Ground(cluster: cluster, folder: folder, market: market, secrets: try seed(cluster, market))
+            say(try Durability(ground).text)
+            return ground
+        } catch {
+            remove(cluster, folder)
+            throw error
+        }
+    }
+
+    /// Makes the demo market, and the role that serves it.
+    private static func seed(_ cluster: PrivateCluster, _ market: String) throws -> Secrets {
         let url = cluster.socketURL()
         _ = try Shell.run(market, ["migrate", "--database-url", url, "--log-level", "warning"])
         // The server refuses to log in as the superuser that owns the cluster.
@@ -42,16 +56,22 @@ struct Ground {
             ["-Xq", url, "-c", "create role \(serverLogin) login", "-c", "grant market_server to \(serverLogin)"])
         let seeded = try Shell.run(market, ["demo", "seed", "--database-url", url])
         guard let line = seeded.split(separator: "\n").last(where: { $0.hasPrefix("{") }) else { throw BenchError("no secrets: \(seeded)") }
-        return Ground(
-            cluster: cluster, folder: folder, market: market, secrets: try JSONDecoder().decode(Secrets.self, from: Data(line.utf8)))
+        return try JSONDecoder().decode(Secrets.self, from: Data(line.utf8))
     }
 
     func remove() {
+        Self.remove(cluster, folder)
+    }
+
+    private static func remove(_ cluster: PrivateCluster, _ folder: URL) {
         cluster.stop()
-        do {
-            try FileManager.default.removeItem(at: folder)
-        } catch {
-            say("cannot remove \(folder.path): \(error)")
+        // The cluster's is another where PostgreSQL's user could not reach the one that was asked for.
+        for folder in Set([folder.path, cluster.folder.path]) {
+            do {
+                try FileManager.default.removeItem(atPath: folder)
+            } catch {
+                say("cannot remove \(folder): \(error)")
+            }
         }
     }
 
@@ -63,10 +83,28 @@ struct Ground {
 
     /// What a statement answers, as its owner, without a header.
     func psql(_ statement: String) throws -> String {
-        try Shell.run(
+        let command = try psqlCommand(statement)
+        return try Shell.run(command[0], Array(command.dropFirst())).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// psql with a statement, as the owner.
+    func psqlCommand(_ statement: String) throws -> [String] {
+        [
             try PostgresBinaries.folder().appending(path: "psql").path,
-            ["-XqAt", "-h", cluster.socketFolder.path, "-p", "\(cluster.port)", "-U", PrivateCluster.owner, "-c", statement, "postgres"]
-        ).trimmingCharacters(in: .whitespacesAndNewlines)
+            "-XqAt", "-h", cluster.socketFolder.path, "-p", "\(cluster.port)", "-U", PrivateCluster.owner, "-c", statement, "postgres",
+        ]
+    }
+
+    /// Does what earlier work has left PostgreSQL to do, before a slice of either side is measured, so that it is no part of that slice.
+    func settle() throws {
+        // Alone: it runs in no transaction, which several statements of one `-c` would be.
+        _ = try psql("vacuum analyze")
+        try settleEmpty()
+    }
+
+    /// The same for a market that was just emptied: there is nothing to vacuum, and to analyze it would teach PostgreSQL that it is always empty.
+    func settleEmpty() throws {
+        _ = try psql("checkpoint")
     }
 
     /// The stored windows are those that the events give, and no invariant is broken.

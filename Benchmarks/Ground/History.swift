@@ -1,22 +1,15 @@
 import Foundation
 import PostgresCluster
 
-/// A made-up payment history as `market demo history` writes it, kept in a file below the temporary folder.
+/// A made-up payment history as `market demo history` writes it, kept in a file that goes with the ground.
 struct History {
     let events: Int
     var seed = 1
-    /// When it ends, in ms since 1970; it is two years long. Nil for the program's default.
-    var end: Int64?
 
-    /// Two years, which a history is long.
-    static let length: Int64 = 730 * 86_400_000
-
-    /// Written anew each time: the program may write another than an earlier one did.
     func file(of ground: Ground) throws -> String {
-        let name = "market-bench-history-\(events)-\(seed)\(end.map { "-\($0)" } ?? "").ndjson"
-        let file = ground.folder.deletingLastPathComponent().appending(path: name).path
-        let options = "--events \(events) --seed \(seed)\(end.map { " --end \($0)" } ?? "")"
-        _ = try Shell.run("/bin/sh", ["-c", "exec \"$0\" demo history \(options) > \"$1\"", ground.market, file])
+        let file = ground.folder.appending(path: "history-\(events)-\(seed).ndjson").path
+        _ = try Shell.run(
+            "sh", ["-c", "exec \"$0\" demo history --events \(events) --seed \(seed) > \"$1\"", ground.market, file])
         return file
     }
 }
@@ -32,8 +25,7 @@ extension Ground {
     /// - Returns: processor seconds of the program.
     func importing(_ history: String) throws -> Double {
         let text = try Shell.run(
-            "/usr/bin/env",
-            ["bash", "-c", "TIMEFORMAT='client CPU %U %S'; time \"$0\" \"$@\"", market] + importArguments(history))
+            "bash", ["-c", "TIMEFORMAT='client CPU %U %S'; time \"$0\" \"$@\"", market] + importArguments(history))
         guard let client = text.firstMatch(of: /client CPU ([0-9.]+) ([0-9.]+)/), let user = Double(client.1), let system = Double(client.2)
         else { throw BenchError("import said: \(text)") }
         return user + system
@@ -54,7 +46,7 @@ extension ServerProcess {
     /// Posts a history to the backfill route.
     func post(_ history: String, of ground: Ground) throws {
         _ = try Shell.run(
-            "/usr/bin/curl",
+            "curl",
             [
                 "-fsS", "-o", "/dev/null", "-T", history, "-X", "POST", "-H", "Authorization: Bearer \(ground.secrets.apiKey)", "-H",
                 "Content-Type: application/x-ndjson", "\(url)/v1/payment-events",

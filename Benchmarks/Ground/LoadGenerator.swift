@@ -1,5 +1,6 @@
 import Foundation
 import PostgresCluster
+import Synchronization
 
 /// Requests over HTTP from `wrk`, over connections that are kept.
 struct LoadGenerator {
@@ -12,23 +13,32 @@ struct LoadGenerator {
         /// In milliseconds.
         let p50: Double
         let p99: Double
-        /// Processor seconds of wrk itself.
-        let cpu: Double
-        /// Processors of the machine that were idle meanwhile, on average.
-        let idle: Double
     }
 
-    /// - Parameter script: Lua for wrk: `request()` makes the next request. It may use `run`, a number of this process and its own.
+    /// Where one wrk sends what its Lua makes: `request()` makes the next request.
+    struct Target {
+        let url: String
+        let script: String
+    }
+
+    /// Loads all targets at once, each from a wrk of its own with so many connections.
+    ///
     /// - Throws: when any answer was none, or not of 2xx.
-    func send(to url: String, script: String) throws -> Outcome {
+    func send(to targets: [Target]) throws -> [Outcome] {
+        let outcomes = Mutex<[Result<Outcome, any Error>]>([])
+        DispatchQueue.concurrentPerform(iterations: targets.count) { index in
+            let outcome = Result { try send(to: targets[index]) }
+            outcomes.withLock { $0.append(outcome) }
+        }
+        return try outcomes.withLock { try $0.map { try $0.get() } }
+    }
+
+    private func send(to target: Target) throws -> Outcome {
         let file = FileManager.default.temporaryDirectory.appending(path: "market-wrk-\(UUID().uuidString).lua")
-        try script.write(to: file, atomically: true, encoding: .utf8)
-        let (cpu, idle, start) = (ProcessTime.ofEndedChildren(), try ProcessTime.ofNobody(), ContinuousClock.now)
+        try target.script.write(to: file, atomically: true, encoding: .utf8)
+        defer { unlink(file.path) }
         let text = try Shell.run(
-            "/usr/bin/wrk", ["-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--timeout", "30s", "--latency", "-s", file.path, url])
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let used = (cpu: ProcessTime.ofEndedChildren() - cpu, idle: try ProcessTime.ofNobody() - idle)
-        try FileManager.default.removeItem(at: file)
+            "wrk", ["-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--timeout", "30s", "--latency", "-s", file.path, target.url])
         guard !text.contains("Socket errors"), !text.contains("Non-2xx") else {
             throw BenchError("not every request was answered: \(text)")
         }
@@ -41,8 +51,6 @@ struct LoadGenerator {
         guard let completed = number(/([0-9]+) requests in/), let rate = number(/Requests\/sec:\s+([0-9.]+)/) else {
             throw BenchError("wrk said: \(text)")
         }
-        return Outcome(
-            completed: Int(completed), rate: rate, p50: try milliseconds("50"), p99: try milliseconds("99"),
-            cpu: used.cpu, idle: used.idle / seconds)
+        return Outcome(completed: Int(completed), rate: rate, p50: try milliseconds("50"), p99: try milliseconds("99"))
     }
 }

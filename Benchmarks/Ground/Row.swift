@@ -1,6 +1,8 @@
 /// A line of the table that says whether something was reached.
 protocol Finding {
     var reached: Bool { get }
+    /// Whether there was anything to be reached.
+    var hasGoal: Bool { get }
     var text: String { get }
 }
 
@@ -16,19 +18,21 @@ struct Row: Finding {
         enum Measure {
             /// Ours over theirs, the more the better.
             case rate
-            /// Ours over theirs, the less the better.
-            case cpu, latency
+            /// Ours over theirs, the less the better: `cpu` of the program and PostgreSQL, `ownCPU` of the program alone.
+            case cpu, ownCPU, latency
         }
         let measure: Measure
         let limit: Double
     }
 
     var reached: Bool { goals.allSatisfy { isReached($0) } }
+    var hasGoal: Bool { !goals.isEmpty }
 
     private func ratio(_ measure: Goal.Measure) -> Double {
         switch measure {
         case .rate: ours.rate / theirs.rate
         case .cpu: (ours.cpu ?? .nan) / (theirs.cpu ?? .nan)
+        case .ownCPU: (ours.own ?? .nan) / (theirs.own ?? .nan)
         case .latency: (ours.latency ?? .nan) / (theirs.latency ?? .nan)
         }
     }
@@ -43,6 +47,7 @@ struct Row: Finding {
                 switch goal.measure {
                 case .rate: "rate ≥"
                 case .cpu: "CPU ≤"
+                case .ownCPU: "own CPU ≤"
                 case .latency: "latency ≤"
                 }
             return "\(limit) \(two(goal.limit)) ×: \(two(ratio(goal.measure))) × \(isReached(goal) ? "reached" : "MISSED")"
@@ -54,8 +59,9 @@ struct Row: Finding {
     private func show(_ figure: Figure) -> String {
         var parts = ["\(Int(figure.rate.rounded()))/s"]
         if let latency = figure.latency { parts.append("p50 \(two(latency)) µs") }
-        if let cpu = figure.cpu { parts.append("\(two(cpu)) µs CPU") }
-        if let postgres = figure.postgres { parts.append("PostgreSQL \(two(postgres))") }
+        if let own = figure.own, let postgres = figure.postgres {
+            parts.append("µs CPU \(two(own)) own + \(two(postgres)) PostgreSQL = \(two(own + postgres))")
+        }
         return parts.joined(separator: ", ")
     }
 }
@@ -70,6 +76,7 @@ struct Bound: Finding {
     var because = ""
 
     var reached: Bool { value <= limit }
+    var hasGoal: Bool { true }
 
     var text: String {
         "  \(what): \(two(value)) \(unit)\(because.isEmpty ? "" : " (\(because))") | ≤ \(two(limit)) \(unit): \(reached ? "reached" : "MISSED")"

@@ -23,7 +23,7 @@ final class ServerProcess {
         try process.run()
         // Not before it answers, and not for ever.
         _ = try Shell.run(
-            "/usr/bin/curl", ["-fsS", "--retry", "50", "--retry-delay", "1", "--retry-all-errors", "-o", "/dev/null", "\(url)/readyz"])
+            "curl", ["-fsS", "--retry", "50", "--retry-delay", "1", "--retry-all-errors", "-o", "/dev/null", "\(url)/readyz"])
     }
 
     func stop() {

@@ -1,0 +1,81 @@
+import Foundation
+
+/// What machines carry, computed from what operations cost; docs/CAPACITY.md explains the model. The same model is asked what this machine does under
+/// loads that it has not seen, and then that is measured.
+struct Capacity {
+    let ground: Ground
+    let server: ServerProcess
+    /// As the import left it.
+    let imported: Storage
+    let seconds: Int
+    let runs: Int
+
+    /// Of the second server process; the first has another.
+    private static let port = 28_082
+
+    func findings() throws -> [any Finding] {
+        let subscribers = try Subscribers(of: ground)
+        let lookups = Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
+        let bulk = try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
+        let audiences = Audiences(ground: ground, runs: 1)
+        try lookups.prove()
+        try bulk.prove()
+
+        let (pay, before, after) = try payments()
+        let ask = try Experiment(
+            few: 4, more: 16, heavy: [.init(name: "entitlements at 64 connections", connections: 64)], concurrency: .unlimited
+        )
+        .predictions(runs: runs) { connections, _ in try lookups.entitlements(connections: connections) }
+        let check = try Experiment(
+            few: 1, more: 2, heavy: [.init(name: "checks (uids) by 8 callers", connections: 8)], concurrency: .unlimited
+        ).predictions(runs: runs) { connections, _ in try bulk.check(connections: connections) }
+        try audiences.fill()
+        // A reader is a program of its own.
+        let read = try Experiment(
+            few: 1, more: 2, heavy: [.init(name: "audience members by 4 readers, CSV", connections: 4)], concurrency: .unlimited,
+            generators: { $0 }
+        ).predictions(runs: runs) { readers, _ in try audiences.read(.csv, of: server, readers: readers) }
+        try audiences.clear()
+
+        say(
+            "capacity from these costs, at \(Int(Machines.planned * 100)) % of the processors; a payment is one event of one resource")
+        show("payments/s, 256 connections to each process", pay[0], connections: 256, .recording)
+        show("payments/s, \(Concurrency.worthTwo) and more", pay[0], connections: Concurrency.worthTwo, .recording)
+        show("entitlements/s", ask[0], connections: 64)
+        show("checks/s (uids)", check[0], connections: 8)
+        show("audience members/s", read[0], connections: 4)
+        imported.showYears(payments: (before, after))
+        return (pay + ask + check + read).map(\.bound) + [imported.check(growthFrom: before, to: after)]
+    }
+
+    /// By one server process, and by two on the same PostgreSQL.
+    private func payments() throws -> ([Prediction], before: Storage, after: Storage) {
+        let second = try ServerProcess(ground, port: Self.port)
+        defer { second.stop() }
+        let experiment = Experiment(
+            few: 16, more: 64,
+            heavy: [
+                .init(name: "payments at 256 connections", connections: 256),
+                .init(name: "payments by two processes, 128 connections each", connections: 128, processes: 2),
+            ], concurrency: .recording)
+        try PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds).prefillOurs()
+        try ground.settle()
+        let before = try Storage(ground)
+        let predictions = try experiment.predictions(runs: runs) { connections, processes in
+            try PaymentsOverHTTP(ground: ground, servers: Array([server, second].prefix(processes)), seconds: seconds)
+                .ours(connections: connections * processes)
+        }
+        try ground.settle()
+        return (predictions, before, try Storage(ground))
+    }
+
+    private func show(_ name: String, _ prediction: Prediction, connections: Int, _ concurrency: Concurrency = .unlimited) {
+        let demand = Demand(prediction.measured)
+        let machines = Machines(connections: connections, concurrency: concurrency)
+        say("  \(name): \(two(demand.server)) µs CPU of the server, \(two(demand.postgres)) of PostgreSQL")
+        let single = [2, 4, 8, 16, 32].map { "\($0): \(Int(machines.alone(demand, cores: $0)))" }
+        say("    one machine with both, by cores: \(single.joined(separator: ", "))")
+        let several = [1, 2, 4, 8].map { "\($0): \(Int(machines.several(demand, servers: $0, cores: 8)))" }
+        say("    servers of 8 cores before one PostgreSQL of 8, by their number: \(several.joined(separator: ", "))")
+    }
+}
