@@ -1,8 +1,5 @@
-import AsyncHTTPClient
 import Foundation
 import Logging
-import NIOCore
-import NIOHTTP1
 import PGClient
 import PostgresCluster
 import Synchronization
@@ -29,7 +26,8 @@ final class Stage: Sendable {
     let proxy: CommitProxy?
     let market: DemoSeed
     private let plan: Plan
-    private let port: Int
+    /// Where the server listens, on 127.0.0.1.
+    let port: Int
     private let server = Mutex<MarketProcess?>(nil)
 
     static let operatorToken = "op_of_a_run_of_chaos_alone"
@@ -109,7 +107,7 @@ final class Stage: Sendable {
             grant market_server to \(login);
             create role \(reader) login bypassrls;
             grant usage on schema public to \(reader);
-            grant select on payment_event, paid_window to \(reader);
+            grant select on payment_event, paid_window, quarantine to \(reader);
             alter role \(reader) set default_transaction_read_only = on;
             """)
         await connection.close()
@@ -199,57 +197,13 @@ final class Stage: Sendable {
         return [0, 3].contains(status) ? nil : "ended with \(status)"
     }
 
+    /// Lends a client that may do anything: as the owner of it all, for what a hand in the database could do.
+    func owning<R: Sendable>(_ body: @Sendable (PGClient) async throws -> R) async throws -> R {
+        try await withClient(cluster.url()) { try await body($0) }
+    }
+
     /// Lends a client that may read what is compared, and nothing else.
     func reading<R: Sendable>(_ body: @Sendable (PGClient) async throws -> R) async throws -> R {
         try await withClient(cluster.url(user: Self.reader)) { try await body($0) }
-    }
-
-    // MARK: HTTP
-
-    struct Answer: Sendable {
-        let status: Int
-        let body: String
-    }
-
-    /// Many connections, kept open between requests; one for the whole run.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Load.connections
-        // A server that is gone is gone: the sender is to hear of it.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
-
-    /// Sends a request; nil when no answer came. Longer than any limit of the server's own (30 s for a statement) nobody waits.
-    func send(_ method: String, _ path: String, token: String? = nil, body: String? = nil, type: String = "application/json") async
-        -> Answer?
-    {
-        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
-        request.method = .init(rawValue: method)
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        if let body {
-            request.headers.add(name: "Content-Type", value: type)
-            request.body = .bytes(ByteBuffer(string: body))
-        }
-        do {
-            let response = try await Self.client.execute(request, timeout: .seconds(40))
-            let bytes = try await response.body.collect(upTo: 1 << 24)
-            return Answer(status: Int(response.status.code), body: String(buffer: bytes))
-        } catch {
-            return nil  // No answer is an answer here: each caller says what it means.
-        }
-    }
-
-    func get(_ path: String, token: String? = nil) async throws -> Answer? { await send("GET", path, token: token) }
-
-    /// Sends a callback.
-    func post(_ message: Message) async -> Journal.Answer {
-        guard let answer = await send("POST", market.inboundPath, body: message.callback) else { return .none }
-        switch answer.status {
-        case 200 where answer.body.contains(#""status":"recorded""#): return .recorded
-        case 200 where answer.body.contains(#""status":"duplicate""#): return .duplicate
-        case 503: return .later
-        default: return .wrong("\(answer.status) \(answer.body.prefix(300))")
-        }
     }
 }

@@ -6,8 +6,12 @@ struct Workload: Sendable {
     /// Stands in every trade number, so that what a round stored can be told from all else.
     let round: Int
 
-    /// Subscribers of a round: few enough that most have a history to fold, many enough that a reference of quadratic cost can follow.
+    /// So many subscribers share so many messages, and the next ones are others: few enough that most have a history to fold, many enough that a
+    /// reference of quadratic cost can follow.
     private static let subscribers = 64
+    private static let block = 1_000
+    /// One payment in so many is of a product that nobody knows, and so are its refunds.
+    private static let strangers = 50
     private static let day: Int64 = 86_400_000
     /// 2020-09-13, and three years from then on: what is late and what is early comes in any order.
     private static let start: Int64 = 1_600_000_000_000
@@ -62,10 +66,12 @@ struct Workload: Sendable {
     private func payment(_ number: Int) -> Message {
         var random = generator(number, purpose: 3)
         let (amount, days) = [(50, 1), (990, 30), (9_900, 365)].randomElement(using: &random) ?? (50, 1)
+        let subscriber = number / Self.block * Self.subscribers + Int.random(in: 0..<Self.subscribers, using: &random)
+        let isStrange = Int.random(in: 0..<Self.strangers, using: &random) == 0
         return Message(
-            isRefund: false, uid: "UID_\(round)_\(Int.random(in: 0..<Self.subscribers, using: &random))", trade: "\(prefix)P\(number)",
-            payTrade: nil, createTime: Self.start + Int64.random(in: 0..<Self.length, using: &random), addTime: Int64(days) * Self.day,
-            amount: Int64(amount), product: Bool.random(using: &random) ? Message.bundle : Message.topicAlone)
+            isRefund: false, uid: "UID_\(round)_\(subscriber)", trade: "\(prefix)P\(number)", payTrade: nil,
+            createTime: Self.start + Int64.random(in: 0..<Self.length, using: &random), addTime: Int64(days) * Self.day,
+            amount: Int64(amount), product: isStrange ? Message.unknown : Bool.random(using: &random) ? Message.bundle : Message.topicAlone)
     }
 
     private func generator(_ number: Int, purpose: UInt64) -> SeededRandom {
@@ -89,6 +95,11 @@ struct Message: Sendable, Hashable {
     static let app: Int64 = 30_630
     static let bundle: Int64 = 12
     static let topicAlone: Int64 = 13
+    /// A product that nobody has made.
+    static let unknown: Int64 = 99
+
+    /// Whether it is to be recorded; else it is to be kept.
+    var isKnown: Bool { product != Self.unknown }
 
     /// What makes it the same event for ever.
     struct Identity: Hashable, Sendable, CustomStringConvertible {

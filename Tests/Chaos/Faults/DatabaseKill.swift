@@ -10,34 +10,48 @@ enum DatabaseKill {
         try await play(.databaseKill, options, short: 10) { stage, journal, _ in
             try await outage(stage, journal) { try killAll(stage.cluster) }
         }
-            + unsafe(options)
+            + refusal(options)
+            + unsafe(options, .databaseKill, "all of PostgreSQL killed") { stage, journal, _ in
+                try await outage(stage, journal) { try killAll(stage.cluster) }
+            }
     }
 
     /// SIGKILL of one of the server's backends: PostgreSQL ends all others, and recovers by itself.
     static func playBackend(_ options: Chaos) async throws -> [String] {
-        try await play(.backendKill, options, short: 5) { stage, journal, random in
-            let backends = try await withClient(stage.cluster.url()) { client in
-                try await client.run(SQL("select pid from pg_stat_activity where usename = 'market_app' order by pid").values(Int.self))
-            }
-            guard let victim = backends.randomElement(using: &random) else { throw ChaosError("the server has no session") }
-            journal.faultHappens()
-            kill(Int32(victim), SIGKILL)
-        }
+        try await play(.backendKill, options, short: 5, killBackend) + unsafe(options, .backendKill, "one backend killed", killBackend)
     }
 
-    /// A fast shutdown, and a start.
-    static func playRestart(_ options: Chaos) async throws -> [String] {
-        try await play(.databaseRestart, options, short: 5) { stage, journal, _ in
-            try await outage(stage, journal) { stage.cluster.stop(.fast) }
+    private static func killBackend(_ stage: Stage, _ journal: Journal, _ random: inout SeededRandom) async throws {
+        let backends = try await stage.owning { client in
+            try await client.run(SQL("select pid from pg_stat_activity where usename = 'market_app' order by pid").values(Int32.self))
         }
+        guard let victim = backends.randomElement(using: &random) else { throw ChaosError("the server has no session") }
+        let before = journal.tally.later
+        journal.faultHappens()
+        guard kill(victim, SIGKILL) == 0 else { throw ChaosError("backend \(victim) had ended by itself before it was killed") }
+        try await Waiting.until("the end of backend \(victim)", within: .seconds(10)) { kill(victim, 0) != 0 && errno == ESRCH }
+        // All sessions are ended with it, so whatever was under way is refused.
+        try await Waiting.until("a 503 while the database recovers", within: .seconds(20)) { journal.tally.later > before }
     }
+
+    /// A fast shutdown, and a start. It writes down all that is committed, so its control is a COMMIT that never reaches it.
+    static func playRestart(_ options: Chaos) async throws -> [String] {
+        let restart: Strike = { stage, journal, _ in try await outage(stage, journal) { stage.cluster.stop(.fast) } }
+        return try await play(.databaseRestart, options, short: 5, restart)
+            + ServerKill.lying(options, what: "a server that acknowledges before the commit, its database restarted") { stage, journal in
+                try await outage(stage, journal) { stage.cluster.stop(.fast) }
+            }
+    }
+
+    private typealias Strike = (Stage, Journal, inout SeededRandom) async throws -> Void
 
     private static func play(
-        _ fault: Fault, _ options: Chaos, short: Int, _ strike: @escaping (Stage, Journal, inout SeededRandom) async throws -> Void
+        _ fault: Fault, _ options: Chaos, short: Int, _ strike: Strike
     ) async throws -> [String] {
         try await Stage.with(options) { stage in
             let server = try stage.process.pid
             var rounds = Rounds(fault, on: stage)
+            rounds.serverLives = true
             var complaints = try await rounds.play(options.count(short: short, long: short * 30)) { _, journal, random in
                 try await strike(stage, journal, &random)
             }
@@ -51,8 +65,8 @@ enum DatabaseKill {
     private static func outage(_ stage: Stage, _ journal: Journal, _ stop: @escaping @Sendable () throws -> Void) async throws {
         journal.faultHappens()
         try await Waiting.blocking(stop)
-        let before = journal.later
-        try await Waiting.until("a 503 while the database is away", within: .seconds(20)) { journal.later > before }
+        let before = journal.tally.later
+        try await Waiting.until("a 503 while the database is away", within: .seconds(20)) { journal.tally.later > before }
         let cluster = stage.cluster
         try await Waiting.blocking { try cluster.startServer() }
     }
@@ -77,25 +91,22 @@ enum DatabaseKill {
 
     /// The control: without synchronous_commit what is acknowledged is in the memory of processes that are killed, for as long as the writer of the
     /// log sleeps.
-    private static func unsafe(_ options: Chaos) async throws -> [String] {
-        var plan = Stage.Plan(settings: ["synchronous_commit": "off", "wal_writer_delay": "10s"])
-        var complaints = try await refusal(plan, options)
+    private static let unsafePlan = Stage.Plan(settings: ["synchronous_commit": "off", "wal_writer_delay": "10s"])
+
+    private static func unsafe(_ options: Chaos, _ fault: Fault, _ what: String, _ strike: Strike) async throws -> [String] {
+        var plan = unsafePlan
         plan.allowsUnsafe = true
-        complaints += try await Stage.with(options, plan) { stage in
-            try await Control.mustFail("synchronous_commit off, all of PostgreSQL killed") { round in
-                let rounds = Rounds(.databaseKill, on: stage)
-                let (_, check) = try await rounds.strike(round) { _, journal, _ in
-                    try await outage(stage, journal) { try killAll(stage.cluster) }
-                }
-                return check.complaints
+        return try await Stage.with(options, plan) { stage in
+            try await Control.mustFail("synchronous_commit off, \(what)") { round in
+                let rounds = Rounds(fault, on: stage)
+                return try await rounds.strike(round) { _, journal, random in try await strike(stage, journal, &random) }.1.complaints
             }
         }
-        return complaints
     }
 
     /// The same database, without the flag: the server must not start.
-    private static func refusal(_ plan: Stage.Plan, _ options: Chaos) async throws -> [String] {
-        var plan = plan
+    private static func refusal(_ options: Chaos) async throws -> [String] {
+        var plan = unsafePlan
         plan.isRefused = true
         do {
             try await Stage.with(options, plan) { _ in }

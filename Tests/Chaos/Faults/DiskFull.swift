@@ -16,6 +16,7 @@ enum DiskFull {
         return try await Stage.with(options, plan) { stage in
             let server = try stage.process.pid
             var rounds = Rounds(.diskFull, on: stage)
+            rounds.serverLives = true
             var complaints = try await rounds.play(options.count(short: 1, long: 10)) { _, journal, _ in try await fill(stage, journal) }
             let now = try stage.process
             if !now.isRunning || now.pid != server { complaints.append("the server did not outlive the full disk") }
@@ -32,8 +33,8 @@ enum DiskFull {
     private static func fill(_ stage: Stage, _ journal: Journal) async throws {
         let data = stage.cluster.folder.appending(path: "data")
         try Volume.fill(data, leaving: rest)
-        let before = journal.later
-        try await Waiting.until("refusals for want of space") { journal.later >= before + refusals }
+        let before = journal.tally.later
+        try await Waiting.until("refusals for want of space") { journal.tally.later >= before + refusals }
         journal.faultHappens()
         try Volume.free(data)
         // PostgreSQL may have given up where it could not even write its log: then its operator starts it again, as here.
