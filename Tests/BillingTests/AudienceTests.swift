@@ -70,8 +70,10 @@ struct AudienceTests {
             let then = events.filter { $0.createTime <= at }
             return then.contains { $0.kind == .payment } ? ReferenceFold.payEndTime(then) : nil
         }
-        for mode in Audience.Mode.allCases {
-            let audience = Audience(of: BillingFixture.topic, mode: mode, at: at)
+        // Some pages; one that ends where the members may; one alone.
+        for (mode, pageSize) in zip(Audience.Mode.allCases, [700, 1_500, 6_000]) {
+            var audience = Audience(of: BillingFixture.topic, mode: mode, at: at)
+            audience.pageSize = pageSize
             let lines = try await self.lines(of: audience, market)
             let expected = ends.filter { mode == .all || (at.milliseconds < $0.value) == (mode == .paid) }
                 .sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

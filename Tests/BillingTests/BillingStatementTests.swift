@@ -46,7 +46,7 @@ private func statements() throws -> StatementList {
         .init(RecordedEvent.history(of: keys[0], until: instant, knownAt: instant), as: .server),
         .init(CurrentWindow.of(keys), as: .server),
         .init(audience.windows(at: instant).all(StoredWindow.self), as: .server),
-        .init(audience.stored(at: instant).values((UID, Instant, Bool).self), as: .server),
+        .init(audience.stored(at: instant, after: "", most: 10).values((UID, Instant, Bool).self), as: .server),
         .init(audience.counts(at: instant), as: .server),
         .init(Audience.patience, as: .server),
         .init(EventFeed.page(of: publisher, after: .start, limit: 100), as: .tenant, widened: [3]),
@@ -58,6 +58,7 @@ private func statements() throws -> StatementList {
             QuarantinedMessage.resolve([.init(id: message, state: .applied, words: "recorded")]), as: .server, .tenant,
             reading: [0: QuarantinedMessage.State.applied.rawValue]),
         .init(CatalogMark.current, as: .server),
+        .init(TransactionClock.current, as: .server),
         .init(Verification.allEvents.all(WindowEvent.self), as: .server),
         .init(Verification.allWindows.all(StoredWindow.self), as: .server),
     ])
@@ -129,7 +130,8 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
             try await expect(QuarantinedMessage.waiting(of: nil, after: nil, limit: 500), reads: "quarantine_waiting")
 
             try await expect(
-                Audience(of: BillingFixture.topic, mode: .paid).stored(at: instant).values((UID, Instant, Bool).self),
+                Audience(of: BillingFixture.topic, mode: .paid).stored(at: instant, after: "UID_1", most: 100).values(
+                    (UID, Instant, Bool).self),
                 reads: "paid_window_pkey")
             // In the order of the index, so that a page costs no more than itself, however long the feed.
             let feed = try await plan(EventFeed.page(of: publisher, after: .start, limit: 100), of: publisher)

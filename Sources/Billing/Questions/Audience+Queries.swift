@@ -10,16 +10,25 @@ extension Audience {
     /// Hands the members over by uid (in byte order), in batches, from one snapshot of the database; memory is that of one batch.
     ///
     /// - Returns: the instant that was asked about.
+    /// - Throws: `NotSettled` when what was known then cannot be told yet; `PGError`; what the body throws.
     @discardableResult
     public func read(from database: PGClient, _ body: (AudienceBatch) async throws -> Void) async throws -> Instant {
-        try await database.transaction(.repeatableRead, readOnly: true) { transaction in
+        try await Settling.wait(for: knownAt, in: database)
+        return try await database.transaction(.repeatableRead, readOnly: true) { transaction in
             let instant = try await begin(transaction)
             guard knownAt == nil else {
                 try await readFolding(windows(at: instant), at: instant, in: transaction, body)
                 return instant
             }
-            if let next = try await copy(at: instant, in: transaction, body) {
-                try await readFolding(windows(at: instant, from: next), at: instant, in: transaction, body)
+            var after: String? = ""
+            while let last = after {
+                let page = try await copy(at: instant, after: last, in: transaction, body)
+                after = page.rows < pageSize ? nil : page.last
+                if let stale = page.stale {
+                    let rest = windows(at: instant, from: stale, most: pageSize)
+                    let read = try await readFolding(rest, at: instant, in: transaction, body)
+                    after = read.rows < pageSize ? nil : read.last?.text
+                }
             }
             return instant
         }
@@ -27,7 +36,8 @@ extension Audience {
 
     /// The number of members.
     public func count(in database: PGClient) async throws -> (at: Instant, count: Int) {
-        try await database.transaction(.repeatableRead, readOnly: true) { transaction in
+        try await Settling.wait(for: knownAt, in: database)
+        return try await database.transaction(.repeatableRead, readOnly: true) { transaction in
             let instant = try await begin(transaction)
             let (current, stale) = try await transaction.run(counts(at: instant))
             var count = current
@@ -50,31 +60,46 @@ extension Audience {
         """
     ).values((String, String).self)
 
-    /// Copies the members out as they are stored, up to the first window whose stored state is not the answer.
-    ///
-    /// - Returns: the uid of that window; nil where there was none, and all members have been handed over.
-    private func copy(
-        at instant: Instant, in transaction: PGTransaction, _ body: (AudienceBatch) async throws -> Void
-    ) async throws -> String? {
+    /// What was copied of a page.
+    private struct Page {
+        /// Lines of the page.
+        var rows = 0
+        /// The uid of the last one.
+        var last: String?
+        /// The uid of the first whose stored state is not the answer: from there on nothing was handed over.
         var stale: String?
-        try await transaction.copyOut(stored(at: instant), format: .text) { chunks in
+    }
+
+    /// Copies a page of members out as they are stored, up to the first window whose stored state is not the answer.
+    private func copy(
+        at instant: Instant, after uid: String, in transaction: PGTransaction, _ body: (AudienceBatch) async throws -> Void
+    ) async throws -> Page {
+        var page = Page()
+        try await transaction.copyOut(stored(at: instant, after: uid, most: pageSize), format: .text) { chunks in
             for try await chunk in chunks {
                 // The rest of a copy has to be read, though nobody wants it any more.
-                guard stale == nil else { continue }
-                let (batch, next) = AudienceBatch.cut(chunk)
-                stale = next
+                guard page.stale == nil else { continue }
+                let (batch, stale) = AudienceBatch.cut(chunk)
+                page.stale = stale
+                page.rows += batch.count
+                page.last = batch.lastUID ?? page.last
                 if batch.count > 0 { try await body(batch) }
             }
         }
-        return stale
+        return page
     }
 
     /// Hands over those windows that are members, folding each whose stored state is not the answer.
+    ///
+    /// - Returns: how many windows were looked at, and whose the last was.
+    @discardableResult
     private func readFolding(
         _ windows: SQL, at instant: Instant, in transaction: PGTransaction, _ body: (AudienceBatch) async throws -> Void
-    ) async throws {
+    ) async throws -> (rows: Int, last: UID?) {
         try await transaction.stream(windows, as: StoredWindow.self, batch: Self.batch) { rows in
+            var (count, last): (Int, UID?) = (0, nil)
             for try await windows in rows.batches {
+                (count, last) = (count + windows.count, windows.last?.key.uid ?? last)
                 let keys = windows.filter { !isCurrent($0.state, at: instant) }.map { $0.key }
                 let events = keys.isEmpty ? [:] : try await transaction.run(WindowEvent.history(of: keys, until: instant, knownAt: knownAt))
                 let members = windows.compactMap { window -> Member? in
@@ -84,16 +109,19 @@ extension Audience {
                 }
                 if !members.isEmpty { try await body(AudienceBatch(members)) }
             }
+            return (count, last)
         }
     }
 
     /// Uid, end of the paid time, and whether the window has to be folded.
-    func stored(at instant: Instant) -> SQL {
+    func stored(at instant: Instant, after uid: String, most: Int) -> SQL {
         """
         select w.uid, w.pay_end_time, w.last_event_time > \(instant)
         from paid_window w
         where \(condition(at: instant))
+              and w.uid > \(uid)
         order by w.uid
+        limit \(most)
         """
     }
 
@@ -110,7 +138,8 @@ extension Audience {
     /// - Parameters:
     ///   - uid: the first of them.
     ///   - staleOnly: only those that have to be folded.
-    func windows(at instant: Instant, from uid: String = "", staleOnly: Bool = false) -> SQL {
+    ///   - most: so many at most.
+    func windows(at instant: Instant, from uid: String = "", staleOnly: Bool = false, most: Int = .max) -> SQL {
         """
         select \(StoredWindow.columns)
         from paid_window w
@@ -118,6 +147,7 @@ extension Audience {
               and w.uid >= \(uid)
               and (\(!staleOnly || knownAt != nil) or w.last_event_time > \(instant))
         order by w.uid
+        limit \(most)
         """
     }
 

@@ -22,6 +22,8 @@ public struct Audience: Sendable {
     public let at: Instant?
     /// Nil for all that is known.
     public let knownAt: Instant?
+    /// Members of one copy. A window that has to be folded makes the rest of its page dear, and no more than that.
+    var pageSize = 50_000
 
     public init(of resource: Resource.ID, mode: Mode, at: Instant? = nil, knownAt: Instant? = nil) {
         resourceID = resource

@@ -42,6 +42,13 @@ public struct AudienceBatch: Sendable {
         return (AudienceBatch(lines: Array(copied[..<end.line]), count: count), end.next)
     }
 
+    /// The uid of the last member.
+    var lastUID: String? {
+        guard count > 0 else { return nil }
+        let start = lines.dropLast().lastIndex(of: Self.newline).map { $0 + 1 } ?? 0
+        return String(decoding: lines[start...].prefix { $0 != Self.tab }, as: UTF8.self)
+    }
+
     /// Each member: the uid in ASCII, and the end of the paid time in decimal digits. The bytes are valid as long as the call.
     public func visit(_ body: (_ uid: UnsafeRawBufferPointer, _ payEndTime: UnsafeRawBufferPointer) -> Void) {
         lines.withUnsafeBytes { bytes in

@@ -96,7 +96,10 @@ public final class Entitlements: Service {
     }
 
     /// The fold of the events up to an instant: what the stored windows are a cache of.
+    ///
+    /// - Throws: `NotSettled` when what was known then cannot be told yet.
     private func folded(_ uids: [UID], on resource: Resource.ID, at: Instant, knownAt: Instant?) async throws -> [Entitlement] {
+        try await Settling.wait(for: knownAt, in: database)
         let keys = Set(uids).map { WindowKey(resourceID: resource, uid: $0) }.sorted()
         let events = try await database.run(WindowEvent.history(of: keys, until: at, knownAt: knownAt))
         return uids.map { uid in
@@ -110,6 +113,7 @@ public final class Entitlements: Service {
         _ uid: UID, on resource: Resource.ID, at: Instant? = nil, knownAt: Instant? = nil
     ) async throws -> (at: Instant, explanation: Explanation) {
         let instant = if let at { at } else { try await database.run(SQL("select now_ms()").value(Instant.self)) }
+        try await Settling.wait(for: knownAt, in: database)
         let key = WindowKey(resourceID: resource, uid: uid)
         let events = try await database.run(RecordedEvent.history(of: key, until: instant, knownAt: knownAt))
         return (instant, Explanation(of: events))

@@ -60,6 +60,8 @@ extension Problem {
         case let error as JSONSyntaxError: self.init(status: .badRequest, detail: "The body is no JSON: \(error.description).")
         case is NIOTooManyBytesError: self.init(request: .tooLarge(limit: MarketContext.maxBody))
         case let error as PGError: self.init(database: error)
+        case is NotSettled:
+            self.init(unavailable: "What was recorded by knownAt is not settled yet: a transaction from before it is still open.")
         case is CancellationError: self.init(unavailable: "The server is shutting down.")
         case let error as any HTTPResponseError where error.status.kind == .clientError:
             self.init(status: error.status, detail: error.status == .notFound ? "There is no such route." : "The request cannot be read.")
