@@ -36,11 +36,10 @@ struct Bench: AsyncParsableCommand {
 
         if parts.contains(.memory) { rows += try Memory(ground: ground, events: events).rows() }
         // The history is under everything; it is measured only where that is asked for.
-        rows += try Imports(
+        let (imports, imported) = try Imports(
             ground: ground, server: server, events: events, runs: parts.contains(.imports) ? runs : 0, seconds: seconds
         ).rows()
-        try ground.settle()
-        let imported = try Storage(ground)
+        rows += imports
         if parts.contains(.payments) { rows += try payments(ground, server) }
         if parts.contains(.entitlements) || parts.contains(.checks) {
             let subscribers = try Subscribers(of: ground)

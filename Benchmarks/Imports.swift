@@ -10,18 +10,26 @@ struct Imports {
     let seconds: Int
 
     /// Leaves one history in the market.
-    func rows() throws -> [Row] {
+    ///
+    /// - Returns: also what a history takes on disk.
+    func rows() throws -> (rows: [Row], stored: Storage) {
         guard runs > 0 else {
             _ = try recording(1) { try ground.importing($0) }
-            return []
+            try ground.settle()
+            return ([], try Storage(ground))
         }
+        var stored: Storage?
         var (imports, backfills, payments): ([Figure], [Figure], [Figure]) = ([], [], [])
         let singly = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
         for run in 1...runs {
             try inTurn(
                 run,
                 [
-                    { imports.append(try recording(run) { try ground.importing($0) }) },
+                    {
+                        imports.append(try recording(run) { try ground.importing($0) })
+                        try ground.settle()
+                        stored = try Storage(ground)
+                    },
                     { backfills.append(try recording(run, by: server) { try server.post($0, of: ground) }) },
                     // On top of the history that the last one of the others has left.
                     {
@@ -30,8 +38,9 @@ struct Imports {
                     },
                 ])
         }
+        guard let stored else { preconditionFailure("every run imports") }
         let theirs = Figure.median(payments)
-        return [
+        let rows = [
             Row(
                 operation: "import of \(events) events as NDJSON", ours: .median(imports), against: "pgbench -c 64, the same rows",
                 theirs: theirs, goals: [.init(measure: .rate, limit: 6)]),
@@ -39,6 +48,7 @@ struct Imports {
                 operation: "the same through POST /v1/payment-events", ours: .median(backfills), against: "pgbench -c 64, the same rows",
                 theirs: theirs, goals: [.init(measure: .rate, limit: 5)]),
         ]
+        return (rows, stored)
     }
 
     private func recording(_ run: Int, by server: ServerProcess, _ work: (String) throws -> Void) throws -> Figure {

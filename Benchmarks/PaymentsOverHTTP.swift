@@ -131,10 +131,12 @@ struct PaymentsOverHTTP {
             """)
     }
 
-    /// What pgbench wrote is none of the market's: it goes, so that the proof sees the market alone.
+    /// What pgbench wrote is none of the market's: it goes, so that the proof sees the market alone; and so do the holes that it would leave, which
+    /// would take up what the market records next.
     func clear() throws {
         _ = try ground.psql(
             "delete from payment_event where publisher_id = \(Self.nobody); delete from paid_window where resource_id = \(Self.nobody)")
+        _ = try ground.psql("vacuum full payment_event, paid_window")
     }
 
     private func pad(_ number: Int, to width: Int) -> String {

@@ -22,16 +22,18 @@ struct Figure {
     /// The middle one by rate, with the middle costs: one slow run of three says nothing. Of an even number, the mean of the two in the middle: to
     /// take either would favour a side.
     static func median(_ figures: [Figure]) -> Figure {
-        func middle(_ values: [Double]) -> Double? {
-            guard !values.isEmpty else { return nil }
-            let sorted = values.sorted()
-            return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-        }
         return Figure(
             rate: middle(figures.map(\.rate)) ?? .nan, own: middle(figures.compactMap(\.own)),
             postgres: middle(figures.compactMap(\.postgres)), latency: middle(figures.compactMap(\.latency)),
             generator: middle(figures.compactMap(\.generator)), available: middle(figures.compactMap(\.available)))
     }
+}
+
+/// The middle value; of an even number the mean of the two in the middle. Nil of none.
+func middle(_ values: [Double]) -> Double? {
+    guard !values.isEmpty else { return nil }
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
 /// Three digits that count.
