@@ -4,38 +4,36 @@ import Foundation
 extension PGConnection {
     /// What stands around the statements of one round trip.
     struct Frame: Sendable {
-        /// Sent in front, in the same round trip: BEGIN of a transaction.
+        /// Sent in front, in the same round trip: BEGIN of the transaction.
         var begin: StaticString?
-        /// Whether an explicit transaction is open, so that a lost connection means that nothing was committed.
+        /// Whether the statements are part of an explicit transaction, so that a lost connection means that nothing was committed.
         var inTransaction = false
         /// Whether this is the statement that commits.
         var commits = false
 
-        /// The same once BEGIN has run.
-        var afterBegin: Frame { Frame(inTransaction: true, commits: commits) }
-
         var outcomeWhenLost: PGError.Outcome { inTransaction && !commits ? .notApplied : .unknown }
     }
 
-    /// Runs statements as `run(_:_:)` does, from any task; cancelling the task reaches the server.
-    nonisolated func execute(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
+    /// Runs statements as `run(_:_:)` does, from any task, by themselves or as part of the transaction that has the loan; cancelling the task reaches
+    /// the server.
+    nonisolated func execute(_ statements: [Statement], in loan: Loan? = nil) async throws(PGError) -> [PGResult] {
         let result = await withTaskCancellationHandler {
-            await attempt(statements, frame)
+            await attempt(statements, loan)
         } onCancel: {
             wake.signal()
         }
         return try result.get()
     }
 
-    /// Runs statements to their end whether or not the task is cancelled: COMMIT and ROLLBACK.
-    nonisolated func finish(_ statements: [Statement], _ frame: Frame) async throws(PGError) -> [PGResult] {
-        try await attempt(statements, frame, heedingCancellation: false).get()
+    /// Runs statements to their end whether or not the task is cancelled.
+    nonisolated func finish(_ statements: [Statement], in loan: Loan) async throws(PGError) -> [PGResult] {
+        try await attempt(statements, loan, heedingCancellation: false).get()
     }
 
-    private func attempt(_ statements: [Statement], _ frame: Frame, heedingCancellation: Bool = true) -> Result<[PGResult], PGError> {
+    private func attempt(_ statements: [Statement], _ loan: Loan?, heedingCancellation: Bool = true) -> Result<[PGResult], PGError> {
         heedsCancellation = heedingCancellation
         defer { heedsCancellation = true }
-        return Result { () throws(PGError) in try run(statements, frame) }
+        return Result { () throws(PGError) in try run(statements, try frame(loan)) }
     }
 
     /// Runs statements in one round trip and returns their results; the first that the server refused ends it with its error.
@@ -56,8 +54,8 @@ extension PGConnection {
                 guard error.isStaleStatement else { throw located(error, index, statements.count) }
                 for statement in statements { self.statements.forget(statement.key) }
                 // Everything that ran before the error in this transaction is undone with it: only one that begins here can begin again.
-                guard !frame.inTransaction else { throw located(error, index, statements.count) }
-                if frame.begin != nil { _ = try exchange([Statement(command: "rollback")], frame.afterBegin) }
+                guard !frame.inTransaction || frame.begin != nil else { throw located(error, index, statements.count) }
+                if frame.begin != nil { _ = try exchange([Statement(command: "rollback")], Frame(inTransaction: true)) }
                 results = try exchange(statements, frame)
                 if let index = results.firstIndex(where: \.isError), let error = results[index].error() {
                     throw located(error, index, statements.count)
@@ -144,6 +142,7 @@ extension PGConnection {
         var expected: [Expected] = []
         if let begin = frame.begin {
             try checked(begin.withUTF8Buffer { sendText(String(decoding: $0, as: UTF8.self)) })
+            lent?.hasBegun = true
             expected.append(.begin)
         }
         var preparing: Set<StatementCache.Key> = []

@@ -28,20 +28,23 @@ extension PGConnection {
 
     var isOpen: Bool { !broken && handle != nil }
 
-    /// Runs one step on the connection, inside an explicit transaction or beside any; cancelling the task ends it, and the connection with it. A lost
-    /// connection is closed.
-    nonisolated func cancellable<T: Sendable>(_ step: @Sendable (isolated PGConnection) throws(PGError) -> T) async throws(PGError) -> T {
+    /// Runs one step on the connection, inside the transaction that has the loan or beside any; cancelling the task ends it, and the connection with it. A
+    /// lost connection is closed.
+    nonisolated func cancellable<T: Sendable>(
+        in loan: Loan? = nil, _ step: @Sendable (isolated PGConnection) throws(PGError) -> T
+    ) async throws(PGError) -> T {
         let result = await withTaskCancellationHandler {
-            await attempt(step)
+            await attempt(loan, step)
         } onCancel: {
             wake.signal()
         }
         return try result.get()
     }
 
-    private func attempt<T: Sendable>(_ step: @Sendable (isolated PGConnection) throws(PGError) -> T) -> Result<T, PGError> {
+    private func attempt<T: Sendable>(_ loan: Loan?, _ step: @Sendable (isolated PGConnection) throws(PGError) -> T) -> Result<T, PGError> {
         do throws(PGError) {
             if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled") }
+            if let loan { try begin(loan) }
             return .success(try step(self))
         } catch {
             // Nothing is committed by a step.

@@ -18,6 +18,10 @@ actor PGConnection {
     var pendingPrepare: (key: StatementCache.Key, name: String, dropping: String?)?
     /// Names given within the pipeline that is being written.
     var preparedNow: [StatementCache.Key: String] = [:]
+    /// The transaction that it is lent to.
+    var lent: Lent?
+    /// How often it was lent.
+    var loans: UInt64 = 0
     /// Set when the connection must not be used again: lost, or its next answer may belong to what was cancelled.
     var broken = false
     /// Whether cancelling the caller's task stops what runs. Not while a transaction is being ended.

@@ -62,7 +62,7 @@ public struct Migrator: Sendable {
                 applied_at timestamptz not null default now()
             )
             """)
-        let session = PGTransaction(connection, begin: "begin")
+        let session = try await Self.begin(on: connection)
         let applied = try await session.run(Self.applied)
         let checksums = try await session.runAll(migrations.map { Self.checksum($0.sql) })
         try await session.commit()
@@ -77,7 +77,7 @@ public struct Migrator: Sendable {
     }
 
     private func apply(_ migration: Migration, checksum: String, on connection: PGConnection) async throws {
-        let transaction = PGTransaction(connection, begin: "begin")
+        let transaction = try await Self.begin(on: connection)
         do {
             _ = try await transaction.run(
                 SQL("insert into schema_migration (number, name, checksum) values (\(migration.number), \(migration.name), \(checksum))")
@@ -85,9 +85,14 @@ public struct Migrator: Sendable {
             try await connection.script(migration.sql)
             try await transaction.commit()
         } catch {
-            await transaction.rollback()
+            _ = await connection.takeBack(transaction.loan)
             throw error
         }
+    }
+
+    private static func begin(on connection: PGConnection) async throws(PGError) -> PGTransaction {
+        guard let loan = await connection.lend(beginningWith: "begin") else { throw PGError(.connection, "the connection was lost") }
+        return PGTransaction(connection, loan)
     }
 
     /// SHA-256 of a text, by PostgreSQL.

@@ -65,7 +65,7 @@ public final class PGClient: PGSession, Service {
             }
             for connection in pool.takeForHealthCheck() {
                 do throws(PGError) {
-                    _ = try await connection.execute([Statement(command: "select 1")], .init())
+                    _ = try await connection.execute([Statement(command: "select 1")])
                     pool.release(connection, reusable: true)
                 } catch {
                     logger.info("an idle connection was dead", metadata: ["error": "\(error)"])
@@ -80,7 +80,7 @@ public final class PGClient: PGSession, Service {
         while true {
             let connection = try await pool.acquire()
             do throws(PGError) {
-                let results = try await connection.execute(statements, .init())
+                let results = try await connection.execute(statements)
                 pool.release(connection, reusable: true)
                 return results.map { PGAnswer(result: $0, inTransaction: false) }
             } catch {

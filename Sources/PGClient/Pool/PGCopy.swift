@@ -2,7 +2,7 @@ import CLibPQ
 
 /// Takes rows for a COPY into a table. Memory is that of one packet, however many rows there are.
 public struct CopyWriter: ~Copyable {
-    private let connection: PGConnection
+    private let transaction: PGTransaction
     /// Their types, by object id.
     private let columns: [UInt32]
     private var buffer = PGBytes()
@@ -10,8 +10,8 @@ public struct CopyWriter: ~Copyable {
     /// Sent when this much has gathered.
     private static let packet = 65_536
 
-    init(_ connection: PGConnection, columns: [UInt32]) {
-        self.connection = connection
+    init(_ transaction: PGTransaction, columns: [UInt32]) {
+        self.transaction = transaction
         self.columns = columns
         // The signature of the binary form, no flags, no header extension (PostgreSQL documentation, COPY, "Binary Format").
         buffer.append(Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00])
@@ -47,7 +47,7 @@ public struct CopyWriter: ~Copyable {
     private mutating func flush() async throws(PGError) {
         let bytes = buffer.bytes
         buffer = PGBytes()
-        try await connection.cancellable { connection throws(PGError) in try connection.sendCopy(bytes) }
+        try await transaction.step { connection throws(PGError) in try connection.sendCopy(bytes) }
     }
 }
 
@@ -70,22 +70,22 @@ public enum CopyFormat: Sendable {
 public struct CopyChunks: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
 
-    let connection: PGConnection
+    let transaction: PGTransaction
 
     /// About the size of a chunk.
     private static let size = 65_536
 
     public func makeAsyncIterator() -> Iterator {
-        Iterator(connection: connection)
+        Iterator(transaction: transaction)
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        let connection: PGConnection
+        let transaction: PGTransaction
         var ended = false
 
         public mutating func next() async throws(PGError) -> [UInt8]? {
             guard !ended else { return nil }
-            let chunk = try await connection.cancellable { connection throws(PGError) in try connection.nextCopy(size: CopyChunks.size) }
+            let chunk = try await transaction.step { connection throws(PGError) in try connection.nextCopy(size: CopyChunks.size) }
             ended = chunk == nil
             return chunk
         }
@@ -93,20 +93,24 @@ public struct CopyChunks: AsyncSequence, Sendable {
 }
 
 extension PGTransaction {
+    /// Runs one step of a COPY, after BEGIN.
+    fileprivate func step<T: Sendable>(_ step: @Sendable (isolated PGConnection) throws(PGError) -> T) async throws(PGError) -> T {
+        try await connection.cancellable(in: loan, step)
+    }
+
     /// Copies rows into a table, as part of the transaction: what the body throws undoes them all.
     ///
     /// - Returns: the number of rows.
     public func copy(
         into table: StaticString, columns: [StaticString], _ body: (inout CopyWriter) async throws -> Void
     ) async throws -> Int {
-        try await open()
         let names = columns.map { "\($0)" }.joined(separator: ", ")
-        let types = try await connection.cancellable { connection throws(PGError) in
+        let types = try await step { connection throws(PGError) in
             try connection.describe("select \(names) from \(table)", types: []).columns.map { $0.type }
         }
         let command = "copy \(table) (\(names)) from stdin (format binary)"
-        try await connection.cancellable { connection throws(PGError) in try connection.beginCopy(command, expecting: PGRES_COPY_IN) }
-        var writer = CopyWriter(connection, columns: types)
+        try await step { connection throws(PGError) in try connection.beginCopy(command, expecting: PGRES_COPY_IN) }
+        var writer = CopyWriter(self, columns: types)
         do {
             try await body(&writer)
             try await writer.finish()
@@ -115,18 +119,17 @@ extension PGTransaction {
             if await connection.isOpen { _ = try await connection.endCopy(refusing: "given up") }
             throw error
         }
-        return try await connection.cancellable { connection throws(PGError) in try connection.endCopy(refusing: nil) }
+        return try await step { connection throws(PGError) in try connection.endCopy(refusing: nil) }
     }
 
     /// Copies the rows of a query out; the body must read to the end. Values can be integers, booleans and texts: COPY takes no parameters, so they are written as literals.
     public func copyOut<T>(_ query: SQL, format: CopyFormat, _ body: (CopyChunks) async throws -> T) async throws -> T {
-        try await open()
-        try await connection.cancellable { connection throws(PGError) in
+        try await step { connection throws(PGError) in
             let text = try connection.inlined(query)
             try connection.beginCopy("copy (\(text)) to stdout (\(format.options))", expecting: PGRES_COPY_OUT)
         }
         do {
-            let result = try await body(CopyChunks(connection: connection))
+            let result = try await body(CopyChunks(transaction: self))
             // A body that has seen enough leaves the rest unread, and the connection in the middle of it: another one is cheaper.
             if await connection.isCopying {
                 await connection.close()

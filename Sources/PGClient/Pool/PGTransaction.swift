@@ -10,11 +10,12 @@ public enum Isolation: Sendable {
 /// An open transaction. Taking this as a parameter is how a function says "I must be inside a transaction".
 public struct PGTransaction: PGSession {
     let connection: PGConnection
-    private let state: TransactionState
+    let loan: PGConnection.Loan
+    private let names = NIOLockedValueBox(0)
 
-    init(_ connection: PGConnection, begin: StaticString) {
+    init(_ connection: PGConnection, _ loan: PGConnection.Loan) {
         self.connection = connection
-        state = TransactionState(begin: begin)
+        self.loan = loan
     }
 
     public func perform(_ queries: [SQL]) async throws(PGError) -> [PGAnswer] {
@@ -22,28 +23,14 @@ public struct PGTransaction: PGSession {
         return try await execute(statements).map { PGAnswer(result: $0, inTransaction: true) }
     }
 
+    /// Runs statements; BEGIN rides in front of the first ones: a transaction costs no round trip to open.
     func execute(_ statements: [Statement]) async throws(PGError) -> [PGResult] {
-        // BEGIN rides in front of the first statements: a transaction costs no round trip to open.
-        let begin = try state.takeBegin()
-        let frame = PGConnection.Frame(begin: begin, inTransaction: begin == nil)
-        do throws(PGError) {
-            return try await connection.execute(statements, frame)
-        } catch {
-            var error = error
-            // Nothing is committed before COMMIT was sent, not even by a BEGIN that went along.
-            if error.outcome == .unknown { error.outcome = .notApplied }
-            throw error
-        }
-    }
-
-    /// Sends BEGIN by itself, where what comes next cannot carry it along.
-    func open() async throws(PGError) {
-        if !state.begun { _ = try await execute([Statement(command: "select")]) }
+        try await connection.execute(statements, in: loan)
     }
 
     /// Runs the body under a savepoint: what it throws undoes what it did, and the transaction goes on.
     public func savepoint<R>(_ body: (PGTransaction) async throws -> R) async throws -> R {
-        let name = state.nextName()
+        let name = nextName()
         _ = try await execute([Statement(command: "savepoint \(name)")])
         do {
             let result = try await body(self)
@@ -51,7 +38,7 @@ public struct PGTransaction: PGSession {
             return result
         } catch {
             do throws(PGError) {
-                _ = try await connection.finish([Statement(command: "rollback to savepoint \(name)")], .init(inTransaction: true))
+                _ = try await connection.finish([Statement(command: "rollback to savepoint \(name)")], in: loan)
             } catch {
                 // The transaction cannot go on: without its connection it cannot commit either. What the body threw says why.
                 await connection.close()
@@ -61,59 +48,19 @@ public struct PGTransaction: PGSession {
     }
 
     /// A name for a savepoint or cursor of this transaction.
-    func nextName() -> String { state.nextName() }
+    func nextName() -> String {
+        let number = names.withLockedValue { number in
+            number += 1
+            return number
+        }
+        return "market_\(number)"
+    }
 
     func commit() async throws(PGError) {
-        defer { state.end() }
-        guard state.begun else { return }
-        let results = try await connection.finish([Statement(command: "commit")], .init(inTransaction: true, commits: true))
+        guard let result = try await connection.commit(loan) else { return }
         // After an error PostgreSQL answers COMMIT with success and the tag ROLLBACK: only the tag tells.
-        guard results.first?.commandTag == "COMMIT" else {
+        guard result.commandTag == "COMMIT" else {
             throw PGError(.commitRefused, "the transaction had failed: COMMIT rolled it back")
-        }
-    }
-
-    /// Undoes the transaction; a connection that cannot even do that is closed, which undoes it too.
-    func rollback() async {
-        defer { state.end() }
-        guard state.begun else { return }
-        do throws(PGError) {
-            _ = try await connection.finish([Statement(command: "rollback")], .init(inTransaction: true))
-        } catch {
-            await connection.close()
-        }
-    }
-}
-
-private final class TransactionState: Sendable {
-    private let inner: NIOLockedValueBox<(begin: StaticString?, names: Int, ended: Bool)>
-
-    init(begin: StaticString) {
-        inner = NIOLockedValueBox((begin, 0, false))
-    }
-
-    /// What is to be sent in front of the next statements.
-    ///
-    /// - Throws: when the transaction has ended: its connection may serve somebody else by now.
-    func takeBegin() throws(PGError) -> StaticString? {
-        let (begin, ended) = inner.withLockedValue { inner in
-            defer { inner.begin = nil }
-            return (inner.begin, inner.ended)
-        }
-        if ended { throw PGError(.notRunning, "the transaction has ended") }
-        return begin
-    }
-
-    func end() {
-        inner.withLockedValue { $0.ended = true }
-    }
-
-    var begun: Bool { inner.withLockedValue { $0.begin == nil } }
-
-    func nextName() -> String {
-        inner.withLockedValue { inner in
-            inner.names += 1
-            return "market_\(inner.names)"
         }
     }
 }
@@ -140,8 +87,8 @@ extension PGClient {
     }
 
     private func transactOnce<R: Sendable>(_ begin: StaticString, _ body: (PGTransaction) async throws -> R) async throws -> R {
-        let connection = try await liveConnection()
-        let transaction = PGTransaction(connection, begin: begin)
+        let (connection, loan) = try await borrow(begin)
+        let transaction = PGTransaction(connection, loan)
         do {
             let result = try await body(transaction)
             // Whoever gave up waiting for the transaction gets none.
@@ -151,26 +98,18 @@ extension PGClient {
             pool.release(connection, reusable: true)
             return result
         } catch {
-            await transaction.rollback()
-            await giveBack(connection)
+            pool.release(connection, reusable: await connection.takeBack(loan))
             throw error
         }
     }
 
     /// A connection that was alive a moment ago: the first statement of a transaction cannot be tried on another one.
-    func liveConnection() async throws(PGError) -> PGConnection {
+    private func borrow(_ begin: StaticString) async throws(PGError) -> (PGConnection, PGConnection.Loan) {
         while true {
             let connection = try await pool.acquire()
-            if await connection.isAlive() { return connection }
-            await connection.close()
+            if let loan = await connection.lend(beginningWith: begin) { return (connection, loan) }
             pool.release(connection, reusable: false)
         }
-    }
-
-    func giveBack(_ connection: PGConnection) async {
-        let clean = await connection.isClean()
-        if !clean { await connection.close() }
-        pool.release(connection, reusable: clean)
     }
 
     private static func begin(_ isolation: Isolation, readOnly: Bool) -> StaticString {
