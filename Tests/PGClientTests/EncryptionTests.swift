@@ -6,16 +6,20 @@ import Testing
 
 @Suite("Encryption and passwords")
 struct EncryptionTests {
-    /// Gives the cluster a certificate that it signed itself, and a rule that asks one role for a password.
-    private func secure(_ cluster: PrivateCluster) async throws {
-        let data = cluster.folder.appending(path: "data").path
+    /// Writes a certificate that signs itself, and its key.
+    private func makeCertificate(in folder: String) throws {
         try Shell.run(
             "/usr/bin/openssl",
             [
                 "req", "-new", "-x509", "-days", "2", "-nodes", "-subj", "/CN=localhost", "-newkey", "rsa:2048", "-keyout",
-                "\(data)/server.key",
-                "-out", "\(data)/server.crt",
+                "\(folder)/server.key", "-out", "\(folder)/server.crt",
             ])
+    }
+
+    /// Gives the cluster a certificate, and a rule that asks one role for a password.
+    private func secure(_ cluster: PrivateCluster) async throws {
+        let data = cluster.folder.appending(path: "data").path
+        try makeCertificate(in: data)
         try Shell.run("/bin/chown", ["--reference", data, "\(data)/server.key", "\(data)/server.crt"])
         try Shell.run("/bin/chmod", ["600", "\(data)/server.key"])
         let rules = URL(filePath: "\(data)/pg_hba.conf")
@@ -51,6 +55,29 @@ struct EncryptionTests {
             #expect(wrong?.kind == .connection)
             #expect(wrong?.message.contains("password authentication failed") == true)
             #expect(wrong?.debugDescription.contains("horse") == false)
+        }
+    }
+
+    @Test("records of TLS larger than what libpq takes at once are read to their end", .timeLimit(.minutes(1)))
+    func largeRecords() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "market-tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeCertificate(in: folder.path)
+        let relay = try LargeRecordRelay(to: TestCluster.shared.get().port, folder: folder)
+        defer { relay.stop() }
+        let url = "postgresql://\(PrivateCluster.owner)@127.0.0.1:\(relay.port)/postgres?sslmode=require"
+        let limits: (inout PGClient.Configuration) -> Void = { ($0.maxConnections, $0.statementTimeout) = (1, .milliseconds(500)) }
+        try await withClient(url, limits) { client in
+            for rows in stride(from: 10, to: 3_000, by: 47) {
+                let query = SQL("select repeat('x', 97) from generate_series(1, \(rows))").values((String).self)
+                let error = await caught {
+                    let found = try await client.run(query)
+                    #expect(found.count == rows)
+                }
+                try #require(error == nil, "\(rows) rows")
+            }
+            #expect(client.metrics.connected == 1)
         }
     }
 

@@ -16,6 +16,7 @@ extension PGConnection {
     func wait(_ direction: Direction, until deadline: ContinuousClock.Instant?, cancellable: Bool) throws(PGError) -> Bool {
         let socket = PQsocket(handle)
         guard socket >= 0 else { throw failure("the connection is closed") }
+        if direction != .writing, let tls = PQsslStruct(handle, "OpenSSL"), let pendingBytes, pendingBytes(tls) > 0 { return true }
         let events =
             switch direction {
             case .reading: Int16(POLLIN)
@@ -121,6 +122,12 @@ extension PGConnection {
             if isPipeline ? result?.status == PGRES_PIPELINE_SYNC : result == nil { return refused }
         }
     }
+}
+
+/// OpenSSL's SSL_pending: how much of a record it has decrypted that libpq has not taken yet. libpq takes some 8 KiB at a time; what is left of a larger
+/// record is no longer in the socket, and `poll` would wait for it for ever. libpq brings OpenSSL along, so it is looked up in the running program.
+private let pendingBytes: (@convention(c) (UnsafeMutableRawPointer) -> Int32)? = dlsym(nil, "SSL_pending").map {
+    unsafeBitCast($0, to: (@convention(c) (UnsafeMutableRawPointer) -> Int32).self)
 }
 
 /// A request to the server to stop what a connection runs. It travels over a connection of its own, and making that blocks, so it has its own thread.
