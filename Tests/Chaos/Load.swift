@@ -7,12 +7,12 @@ enum Load {
     /// Lines of a backfill: more than the thousand that the server records at once, so that it is answered in two parts.
     private static let lines = 1_200
     /// After a refusal: a sender that does not wait would have the machine to itself while the server comes back.
-    private static let pause: Duration = .milliseconds(100)
+    private static let pause: Duration = .milliseconds(250)
     /// How long what was not acknowledged is sent again before the server counts as not recovered.
     private static let patience: Duration = .seconds(30)
 
     /// Sends the journal's workload while the body runs; returns when all senders have ended.
-    static func run(_ journal: Journal, on stage: Stage, _ body: () async throws -> Void) async throws {
+    static func run(_ journal: Journal, on stage: Stage, backfills: Int = backfills, _ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<connections {
                 group.addTask {

@@ -39,7 +39,7 @@ struct Rounds {
             let told = journal.acknowledged
             let known = told.sorted { $0.description < $1.description }.prefix(Self.sample).compactMap { journal.sent[$0] }
             report.complain(round, try await Load.resend(journal.unacknowledged + known, left: left, journal, on: stage))
-            var after = try await Check(journal, on: stage)
+            var after = try await Check(journal, on: stage, knowing: left)
             // By now all of it was acknowledged, so all of it must be there.
             after.lost += journal.sent.keys.filter { !after.stored.contains($0) }.map { "\($0), sent until it was acknowledged" }
             after.lost += journal.offered.values.filter { after.kept[$0.body] == nil }.map { "\($0.identity), sent until it was kept" }
