@@ -1,7 +1,6 @@
 import ArgumentParser
 import Configuration
 import Logging
-import SystemPackage
 
 /// The keys of the configuration that a command line may set. The operator's token is not one: every process can read a command line.
 struct ConfigurationOptions: ParsableArguments {
@@ -30,6 +29,8 @@ struct ConfigurationOptions: ParsableArguments {
     var logLevel: String?
 
     /// The command line, then the environment, then the file.
+    ///
+    /// - Throws: `CommandFailure` when there is no such file, or it cannot be followed.
     func reader() async throws -> ConfigReader {
         let given: [(AbsoluteConfigKey, String?)] = [
             ("database.url", databaseURL), ("market.host", host), ("market.port", port), ("market.public.url", publicURL),
@@ -42,7 +43,8 @@ struct ConfigurationOptions: ParsableArguments {
             EnvironmentVariablesProvider(secretsSpecifier: .all),
         ]
         if let config {
-            providers.append(try await EnvironmentVariablesProvider(environmentFilePath: FilePath(config), secretsSpecifier: .all))
+            let file = try EnvironmentFile(path: config)
+            providers.append(EnvironmentVariablesProvider(environmentVariables: file.values, secretsSpecifier: .all))
         }
         return ConfigReader(providers: providers)
     }

@@ -1,3 +1,4 @@
+import Billing
 import Configuration
 import PGClient
 import ProductCatalog
@@ -13,6 +14,15 @@ struct ServerSettings: Sendable {
     var databaseConnections: Int
     /// Serves on a database that could lose or rewrite what was acknowledged.
     var allowsUnsafeDatabase = false
+
+    /// All keys with the program's prefix, as the environment names them.
+    static let keys = [
+        "MARKET_HOST", "MARKET_PORT", "MARKET_PUBLIC_URL", "MARKET_OPERATOR_TOKEN", "MARKET_DATABASE_CONNECTIONS",
+        "MARKET_ALLOW_UNSAFE_DATABASE", "MARKET_LOG_LEVEL",
+    ]
+
+    /// What a port may be; 0 is any free one.
+    static let ports = 0...65_535
 
     /// Of fewer characters a token can be guessed.
     static let shortestOperatorToken = 16
@@ -33,17 +43,24 @@ struct ServerSettings: Sendable {
         // MARKET_HOST: the address to listen on; 0.0.0.0 for all. 127.0.0.1
         host = reader.string(forKey: "market.host", default: "127.0.0.1")
         // MARKET_PORT: the port to listen on. 8080
-        port = try Self.integer(reader, "market.port", default: 8080, in: 0...65535)
+        port = try Self.integer(reader, "market.port", default: 8080, in: Self.ports)
         // MARKET_PUBLIC_URL: how the world reaches the server; inbound addresses begin with it. http://HOST:PORT
-        let url = reader.string(forKey: "market.public.url", default: Self.defaultPublicURL(host, port))
-        guard url.hasPrefix("http://") || url.hasPrefix("https://"), url.count <= 800 else {
-            throw ConfigurationError(key: "MARKET_PUBLIC_URL", due: "an http or https address")
+        if let given = reader.string(forKey: "market.public.url") {
+            guard let url = PublicURL.read(given) else { throw ConfigurationError(key: "MARKET_PUBLIC_URL", due: PublicURL.due) }
+            publicURL = url
+        } else {
+            publicURL = Self.defaultPublicURL(host, port)
         }
-        publicURL = String(url.reversed().drop { $0 == "/" }.reversed())
         // MARKET_OPERATOR_TOKEN: the token that runs the market; 16 characters at least. Without it the operator's routes are closed.
         operatorToken = reader.string(forKey: "market.operator.token", isSecret: true).flatMap { $0.isEmpty ? nil : $0 }
-        if let operatorToken, operatorToken.count < Self.shortestOperatorToken {
-            throw ConfigurationError(key: "MARKET_OPERATOR_TOKEN", due: "at least \(Self.shortestOperatorToken) characters")
+        if let operatorToken {
+            // What a client can send behind "Bearer".
+            guard operatorToken.utf8.count >= Self.shortestOperatorToken, operatorToken.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+            else {
+                throw ConfigurationError(
+                    key: "MARKET_OPERATOR_TOKEN",
+                    due: "a token of \(Self.shortestOperatorToken) or more ASCII letters, digits and signs without spaces")
+            }
         }
         // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 8
         databaseConnections = try Self.integer(reader, "market.database.connections", default: 8, in: 1...500)
@@ -78,7 +95,7 @@ struct ServerSettings: Sendable {
     var database: PGClient.Configuration {
         var configuration = PGClient.Configuration(url: databaseURL)
         configuration.maxConnections = databaseConnections
-        configuration.settings = ["role": "market_server"]
+        configuration.settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
         return configuration
     }
 }
