@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Logging
 import PGClient
-import ServiceLifecycle
 
 /// Which database a command works on.
 struct DatabaseOptions: ParsableArguments {
@@ -18,40 +17,15 @@ struct DatabaseOptions: ParsableArguments {
     }
 
     /// A client that works as the server's role: what a command may not do by accident the database refuses.
-    func client(connections: Int = 4, logger: Logger) throws -> PGClient {
+    ///
+    /// - Parameter settings: more settings of its sessions.
+    func client(connections: Int = 4, settings: [String: String] = [:], logger: Logger) throws -> PGClient {
         var configuration = PGClient.Configuration(url: try url())
         configuration.maxConnections = connections
-        configuration.settings = ["role": "market_server"]
+        configuration.settings = settings.merging(["role": "market_server"]) { $1 }
         // A whole history is read in one transaction.
         configuration.statementTimeout = .seconds(600)
         configuration.idleInTransactionTimeout = .zero
         return PGClient(configuration, logger: logger)
-    }
-}
-
-/// Runs services around a body and shuts them down gracefully behind it; SIGINT and SIGTERM cancel the body.
-func withRunning<R: Sendable>(_ services: [any Service], logger: Logger, _ body: @Sendable @escaping () async throws -> R) async throws -> R
-{
-    let group = ServiceGroup(
-        configuration: .init(services: services.map { .init(service: $0, successTerminationBehavior: .ignore) }, logger: logger))
-    return try await withThrowingTaskGroup(of: R?.self) { tasks in
-        tasks.addTask {
-            try await group.run()
-            return nil
-        }
-        tasks.addTask { try await body() }
-        do {
-            while let finished = try await tasks.next() {
-                guard let result = finished else { continue }
-                await group.triggerGracefulShutdown()
-                while try await tasks.next() != nil {}
-                return result
-            }
-            throw CancellationError()
-        } catch {
-            await group.triggerGracefulShutdown()
-            tasks.cancelAll()
-            throw error
-        }
     }
 }

@@ -57,7 +57,9 @@ struct Examination: Sendable {
         guard findings.last?.isFailure == false else { return findings }
         for check in [version, clock, role] { findings.append(await asked(check)) }
         guard findings.last?.isFailure == false else { return findings }
-        for check in [schema, letters] { findings.append(await asked(check)) }
+        findings.append(await asked(schema))
+        // They are asked for by what the migrations bring along.
+        if findings.last?.isFailure == false { findings.append(await asked(letters)) }
         return findings + (await safety())
     }
 
@@ -101,10 +103,14 @@ struct Examination: Sendable {
     }
 
     private func schema() async throws -> Finding {
-        let status = try await Migrator(Schema.migrations).status(of: server)
-        return status.pending == 0
-            ? .good("schema up to date: \(status.applied) migrations")
-            : .bad("\(status.pending) migrations wait", remedy: "run `market migrate`")
+        do {
+            let status = try await Migrator(Schema.migrations).status(of: server)
+            return status.pending == 0
+                ? .good("schema up to date: \(status.applied) migrations")
+                : .bad("\(status.pending) migrations wait", remedy: "run `market migrate`")
+        } catch let error as MigrationError {
+            return .bad("the schema is not this program's: \(error)", remedy: "run the release of market that migrated the database last")
+        }
     }
 
     /// With ctype C no letter but ASCII has a case and pg_trgm sees no letters in Chinese text.

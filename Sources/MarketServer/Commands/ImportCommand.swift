@@ -15,7 +15,8 @@ struct ImportCommand: AsyncParsableCommand {
             changes nothing, so an import that was interrupted is simply run again. A line that cannot be applied is kept in quarantine and named on \
             standard error.
 
-            Exit status: 0 when every line is recorded or known, 3 when some were kept in quarantine, 1 when the import failed.
+            Exit status: 0 when every line is recorded or known, 3 when some were kept in quarantine, 1 when the import failed, 130 when it was \
+            interrupted by Ctrl-C.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -35,46 +36,38 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = commandLogger("market.import")
-        let client = try database.client(logger: logger)
+        let client = try database.client(settings: EventRecorder.sessionSettings, logger: logger)
         let recorder = EventRecorder(client, logger: logger)
-        let input = try Input(file)
-        let format: Backfill.Format = (self.format ?? (file?.hasSuffix(".csv") == true ? .csv : .ndjson)) == .csv ? .csv : .ndjson
-        let publisherID = Publisher.ID(rawValue: publisher)
-        let quiet = quiet
-        let counts = try await withRunning([client, recorder], logger: logger) {
-            guard try await client.run(Publisher.with(publisherID)) != nil else {
-                throw ValidationError("there is no publisher \(publisherID)")
+        let tally = ImportTally()
+        do {
+            let input = try Input(file)
+            try await withRunning([client, recorder], logger: logger) {
+                try await Migrator.requireCurrent(client)
+                try await record(input, with: recorder, on: client, tally)
             }
-            let backfill = Backfill(recorder, mailroom: Mailroom(client), publisher: publisherID, source: .import)
-            var counts = Counts()
-            var progress = ProgressBar(total: input.size)
-            try await backfill.run(input.chunks, format: format) { answers in
-                for answer in answers { counts.add(answer) }
-                if !quiet { progress.update(done: input.position.done, rows: counts.rows) }
-            }
-            if !quiet { progress.finish(rows: counts.rows) }
-            return counts
+        } catch Backfill.Failure.badHeader(let detail) {
+            throw CommandFailure("\(file ?? "standard input") does not begin with the header of a CSV of payment events: \(detail)")
+        } catch let error as Interrupted {
+            print("interrupted; so far \(tally.counts). Run the same command again: what is recorded is a duplicate then")
+            throw error.exitCode
         }
-        print("recorded \(counts.recorded), duplicate \(counts.duplicate), quarantined \(counts.quarantined), of \(counts.rows) rows")
-        if counts.quarantined > 0 { throw ExitCode(3) }
+        print(tally.counts)
+        if tally.counts.quarantined > 0 { throw ExitCode(3) }
     }
 
-    struct Counts: Sendable {
-        var rows = 0
-        var recorded = 0
-        var duplicate = 0
-        var quarantined = 0
-
-        mutating func add(_ answer: Backfill.Answer) {
-            rows += 1
-            switch answer.outcome {
-            case .recorded: recorded += 1
-            case .duplicate: duplicate += 1
-            case .quarantined(let reason, let detail, let id):
-                quarantined += 1
-                FileHandle.standardError.write(Data("line \(answer.line): \(reason.rawValue): \(detail) (kept as \(id))\n".utf8))
-            }
+    private func record(_ input: Input, with recorder: EventRecorder, on client: PGClient, _ tally: ImportTally) async throws {
+        let publisherID = Publisher.ID(rawValue: publisher)
+        guard try await client.run(Publisher.with(publisherID)) != nil else {
+            throw CommandFailure("there is no publisher \(publisherID)")
         }
+        let format: Backfill.Format = (self.format ?? (file?.hasSuffix(".csv") == true ? .csv : .ndjson)) == .csv ? .csv : .ndjson
+        let backfill = Backfill(recorder, mailroom: Mailroom(client), publisher: publisherID, source: .import)
+        var progress = ProgressBar(total: input.size)
+        try await backfill.run(input.chunks, format: format) { answers in
+            let rows = tally.add(answers)
+            if !quiet { progress.update(done: input.position.done, rows: rows) }
+        }
+        if !quiet { progress.finish(rows: tally.counts.rows) }
     }
 }
 

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Foundation
 import Synchronization
 
@@ -14,46 +13,62 @@ struct Input: Sendable {
     /// Bytes in all; nil for a stream.
     let size: Int?
     let position = Position()
+    private let name: String
     private let handle: FileHandle
 
-    /// - Throws: `ValidationError` when the file cannot be read.
-    init(_ path: String?) throws {
+    /// - Throws: `CommandFailure` that names the file when it cannot be read.
+    init(_ path: String?) throws(CommandFailure) {
         guard let path, path != "-" else {
+            name = "standard input"
             handle = .standardInput
             size = nil
             return
         }
-        guard let opened = FileHandle(forReadingAtPath: path) else { throw ValidationError("cannot read \(path)") }
-        handle = opened
-        let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        size = (attributes[.size] as? NSNumber)?.intValue
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CommandFailure("cannot read \(path)", code: errno) }
+        name = path
+        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        // A pipe has no end that could be looked for.
+        let end = lseek(descriptor, 0, SEEK_END)
+        size = end > 0 ? Int(end) : nil
+        if end > 0 { lseek(descriptor, 0, SEEK_SET) }
     }
 
-    var chunks: Chunks { Chunks(handle: handle, position: position) }
+    var chunks: Chunks { Chunks(name: name, handle: handle, position: position) }
 
     struct Chunks: AsyncSequence, Sendable {
+        let name: String
         let handle: FileHandle
         let position: Position
 
         struct Iterator: AsyncIteratorProtocol {
+            let name: String
             let handle: FileHandle
             let position: Position
 
             /// 256 KiB: some thousand events.
+            ///
+            /// - Throws: `CommandFailure` that names the file; `CancellationError` within a fifth of a second, however long nothing comes.
             mutating func next() async throws -> [UInt8]? {
+                try waitForBytes()
                 // Not `read(upToCount:)`, which waits until a pipe has filled the whole of it.
                 var buffer = [UInt8](repeating: 0, count: 262_144)
                 let count = read(handle.fileDescriptor, &buffer, buffer.count)
-                guard count >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+                guard count >= 0 else { throw CommandFailure("cannot read \(name)", code: errno) }
                 guard count > 0 else { return nil }
                 buffer.removeLast(buffer.count - count)
                 position.advance(count)
                 return buffer
             }
+
+            private func waitForBytes() throws {
+                var waited = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
+                repeat { try Task.checkCancellation() } while poll(&waited, 1, 200) == 0
+            }
         }
 
         func makeAsyncIterator() -> Iterator {
-            Iterator(handle: handle, position: position)
+            Iterator(name: name, handle: handle, position: position)
         }
     }
 }

@@ -27,8 +27,7 @@ final class DatabaseSafety: Service {
 
     /// - Throws: `MigrationError` when the schema is another; `UnsafeDatabase` unless that is allowed; `PGError` from the database.
     func check() async throws {
-        let status = try await schema.status(of: database)
-        if status.pending > 0 { throw MigrationError.behind(pending: status.pending) }
+        try await schema.requireCurrent(database)
         let hazards = try await DatabaseHazard.found(by: database)
         if !hazards.isEmpty {
             guard allowsUnsafe else { throw UnsafeDatabase(hazards: hazards) }
