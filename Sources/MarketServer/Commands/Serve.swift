@@ -3,6 +3,7 @@ import CoreMetrics
 import Foundation
 import Hummingbird
 import Logging
+import NIOCore
 import PGClient
 import ServiceLifecycle
 import UnixSignals
@@ -28,9 +29,12 @@ enum Serving {
 
     /// Serves until SIGTERM or SIGINT, then takes nothing new and lets what is in flight end. Once in a process: it sets up the process's metrics.
     ///
-    /// - Throws: `MigrationError` when the schema is not this program's, `UnsafeDatabase` when the database is not to be trusted with money; what
-    ///   keeps the server from listening.
-    static func serve(_ settings: ServerSettings, logger: Logger) async throws {
+    /// - Parameter onListening: called when connections are taken.
+    /// - Throws: `MigrationError` when the schema is not this program's, `UnsafeDatabase` when the database is not to be trusted with money;
+    ///   `CommandFailure` when the server cannot listen where it is told to.
+    static func serve(_ settings: ServerSettings, logger: Logger, onListening: @escaping @Sendable () -> Void = {}) async throws {
+        let address = ListeningAddress(host: settings.host, port: settings.port)
+        try address.probe()
         // The time in each log line is local time. Unless TZ says where that is, the C library looks at the file anew for each of them.
         setenv("TZ", ":/etc/localtime", 0)
         let metrics = MetricsRegistry()
@@ -40,13 +44,18 @@ enum Serving {
         let safety = DatabaseSafety(services)
         let isChecked = try await check(services, safety)
         var running: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: buildApplication(services, gate: isChecked ? nil : safety))
+            .init(service: Announced(base: buildApplication(services, gate: isChecked ? nil : safety), onListening: onListening))
         ]
         if !isChecked { running.append(.init(service: safety, successTerminationBehavior: .ignore)) }
         var configuration = ServiceGroupConfiguration(
             services: running, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = grace
-        try await ServiceGroup(configuration: configuration).run()
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            // Somebody took the address since it was probed.
+            throw address.refusal(error.errnoCode)
+        }
     }
 
     /// A server does not start on a schema that is not its own, nor on an unsafe database. One that cannot reach its database starts, and answers 503
