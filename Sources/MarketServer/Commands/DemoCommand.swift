@@ -19,28 +19,35 @@ struct DemoCommand: AsyncParsableCommand {
             abstract: "Make a publisher with an app, a topic and two listed products; print its secrets.")
 
         @OptionGroup var database: DatabaseOptions
-        @Option(help: "Where the server will be reached, for the address that callbacks go to.")
+        @Option(name: .customLong("public-url"), help: "Where the server will be reached, for the address that callbacks go to.")
         var publicURL = "http://127.0.0.1:8080"
         @Option(help: "Record this many events of a made-up history, too.")
         var events = 0
         @Option(help: "Seed of the history.")
         var seed: UInt64 = 1
 
+        func validate() throws {
+            guard events >= 0 else { throw ValidationError("--events: 0 or more") }
+            guard PublicURL.read(publicURL) != nil else { throw ValidationError("--public-url: \(PublicURL.due)") }
+        }
+
         func run() async throws {
             let logger = commandLogger("market.demo")
             let client = try database.client(logger: logger)
             let recorder = EventRecorder(client, logger: logger)
-            let (events, seed) = (events, seed)
+            let plan = DemoPlan(events: events, seed: seed)
+            let address = PublicURL.read(publicURL) ?? publicURL
             let market = try await withRunning([client, recorder], logger: logger) {
+                try await Migrator.requireCurrent(client)
                 let market = try await DemoMarket.make(in: Catalog(database: client))
-                try await market.record(events: events, seed: seed, with: recorder, on: client)
+                try await market.record(plan, with: recorder, on: client)
                 return market
             }
             print(
                 """
                 {"publisherId":\(market.publisher.id),"apiKey":"\(market.apiKey.secret)","appId":\(market.app.id),"topicId":\(market.topic.id),\
                 "productIds":[\(market.products.map(\.description).joined(separator: ","))],"appToken":"\(market.appToken.secret)",\
-                "inboundUrl":"\(publicURL)/v1/inbound/\(market.inboundKey.secret)"}
+                "inboundUrl":"\(address)/v1/inbound/\(market.inboundKey.secret)"}
                 """)
         }
     }
@@ -86,32 +93,5 @@ struct DemoCommand: AsyncParsableCommand {
             }
             try FileHandle.standardOutput.write(contentsOf: Data(buffer))
         }
-    }
-}
-
-extension DemoMarket {
-    /// Records a made-up history of this market.
-    func record(events: Int, seed: UInt64, with recorder: EventRecorder, on client: PGClient) async throws {
-        guard events > 0 else { return }
-        let history = DemoHistory(events: events, seed: seed, products: Self.sold, end: Int64(Date().timeIntervalSince1970 * 1000))
-        let backfill = Backfill(recorder, mailroom: Mailroom(client), publisher: publisher.id, source: .import)
-        try await backfill.run(HistoryChunks(history: history), format: .ndjson) { _ in }
-    }
-}
-
-/// A history as a stream of lines.
-private struct HistoryChunks: AsyncSequence, Sendable {
-    let history: DemoHistory
-
-    struct Iterator: AsyncIteratorProtocol {
-        var lines: DemoHistory.Iterator
-
-        mutating func next() async -> [UInt8]? {
-            lines.next().map { Array($0.utf8) + [0x0A] }
-        }
-    }
-
-    func makeAsyncIterator() -> Iterator {
-        Iterator(lines: history.makeIterator())
     }
 }

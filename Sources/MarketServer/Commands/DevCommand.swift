@@ -5,7 +5,6 @@ import Logging
 import MarketSchema
 import PGClient
 import PostgresCluster
-import ProductCatalog
 
 /// `market dev`: everything that it takes to try the server, in one process: a private PostgreSQL, a demo market, the server itself.
 struct DevCommand: AsyncParsableCommand {
@@ -24,13 +23,27 @@ struct DevCommand: AsyncParsableCommand {
     /// Known to everybody who reads this: for a server that only this machine can reach.
     static let operatorToken = "op_development_only_do_not_use"
 
+    func validate() throws {
+        guard ServerSettings.ports.contains(port) else {
+            throw ValidationError("--port: an integer from \(ServerSettings.ports.lowerBound) to \(ServerSettings.ports.upperBound)")
+        }
+        guard events >= 0 else { throw ValidationError("--events: 0 or more") }
+    }
+
     func run() async throws {
-        var logger = Logger(label: "market.dev", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = .notice
+        // Before anything is made or started for it.
+        let port = port == 0 ? try PrivateCluster.freePort() : port
+        try ListeningAddress(host: "127.0.0.1", port: port).probe()
         let here = URL(filePath: FileManager.default.currentDirectoryPath, directoryHint: .isDirectory)
         let home = URL(filePath: folder, directoryHint: .isDirectory, relativeTo: here).standardizedFileURL
-        Self.say("starting PostgreSQL in \(home.path) …")
-        let cluster = try PrivateCluster.start(folder: home, settings: ["shared_buffers": "128MB"], logger: logger)
+        try await DevFolder.with(home) { try await run(in: $0, port: port) }
+    }
+
+    private func run(in folder: DevFolder, port: Int) async throws {
+        let logger = commandLogger("market.dev")
+        try await folder.awaitEarlierPostgres(say: Self.say)
+        Self.say("starting PostgreSQL in \(folder.url.path) …")
+        let cluster = try PrivateCluster.start(folder: folder.url, settings: ["shared_buffers": "128MB"], logger: logger)
         defer {
             Self.say("stopping PostgreSQL …")
             cluster.stop()
@@ -41,15 +54,19 @@ struct DevCommand: AsyncParsableCommand {
         if !applied.isEmpty { Self.say("applied migrations \(applied.map(String.init).joined(separator: ", "))") }
         try await ServerLogin.make(owner, logger: logger)
         let server = cluster.socketURL(database: "market", user: ServerLogin.name)
-        let market = try await open(server, logger: logger)
-        // Not print, which keeps what it is given while standard output is no terminal.
-        FileHandle.standardOutput.write(Data(Self.welcome(market, port: port, databaseURL: cluster.url(database: "market")).utf8))
+        let welcome = try await open(server, in: cluster.folder, logger: logger)
+            .welcome(port: port, databaseURL: cluster.url(database: "market"))
         try await Serving.serve(
             ServerSettings(
                 databaseURL: server, port: port, publicURL: "http://127.0.0.1:\(port)", operatorToken: Self.operatorToken),
-            logger: logger)
+            logger: logger
+        ) {
+            // Not print, which keeps what it is given while standard output is no terminal.
+            FileHandle.standardOutput.write(Data(welcome.utf8))
+        }
     }
 
+    @Sendable
     private static func say(_ text: String) {
         FileHandle.standardError.write(Data("market dev: \(text)\n".utf8))
     }
@@ -66,54 +83,13 @@ struct DevCommand: AsyncParsableCommand {
         }
     }
 
-    /// The demo market: made and filled in the first run, opened with new secrets in later ones.
-    private func open(_ url: String, logger: Logger) async throws -> DemoMarket {
+    private func open(_ url: String, in folder: URL, logger: Logger) async throws -> DemoMarket {
         var configuration = PGClient.Configuration(url: url)
-        configuration.settings = ["role": "market_server"]
+        configuration.settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
         let client = PGClient(configuration, logger: logger)
         let recorder = EventRecorder(client, logger: logger)
-        let events = events
-        return try await withRunning([client, recorder], logger: logger) {
-            let catalog = Catalog(database: client)
-            if let market = try await DemoMarket.reopen(in: catalog) { return market }
-            Self.say("seeding a demo market with \(events) payment events …")
-            let market = try await DemoMarket.make(in: catalog)
-            try await market.record(events: events, seed: 1, with: recorder, on: client)
-            return market
-        }
-    }
-
-    static func welcome(_ market: DemoMarket, port: Int, databaseURL: String) -> String {
-        let base = "http://127.0.0.1:\(port)"
-        let key = market.apiKey.secret
-        return """
-
-            The market is open at \(base). Paste any of these into another terminal:
-
-            # the public catalog
-            curl -s '\(base)/v1/market/products?search=tides'
-
-            # the hosted platform's callback, as its documentation has it; a second time it is a duplicate
-            curl -s '\(base)/v1/inbound/\(market.inboundKey.secret)' -d '{"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":12,"tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}'
-
-            # was he entitled at that moment, and why
-            curl -s -H 'Authorization: Bearer \(key)' '\(base)/v1/entitlements?resourceId=\(market.topic.id)&uid=UID_xxxxxxx&at=1664118481675'
-            curl -s -H 'Authorization: Bearer \(key)' '\(base)/v1/entitlements/explain?resourceId=\(market.topic.id)&uid=UID_xxxxxxx'
-            curl -s '\(base)/api/product/query-pay-end-time?uid=UID_xxxxxxx&prodId=\(market.products[0])'
-
-            # who receives a paid message now, and how many
-            curl -s -H 'Authorization: Bearer \(key)' '\(base)/v1/resources/\(market.topic.id)/audience?mode=paid&count=only'
-            curl -s -H 'Authorization: Bearer \(key)' -H 'Accept: text/csv' '\(base)/v1/resources/\(market.topic.id)/audience?mode=paid' | head
-
-            # the event feed
-            curl -s -H 'Authorization: Bearer \(key)' '\(base)/v1/events?limit=3'
-
-            # a publisher of your own
-            curl -s -H 'Authorization: Bearer \(operatorToken)' -H 'Content-Type: application/json' '\(base)/v1/publishers' -d '{"name":"Me","email":"me@example.com"}'
-
-            The database: psql '\(databaseURL)'
-            Ctrl-C stops the server and its PostgreSQL.
-
-            """
+        let opening = DemoOpening(folder: folder, client: client, recorder: recorder, say: Self.say)
+        // The server traps signals. One that comes before ends the process, and PostgreSQL with it; the next start completes what is begun.
+        return try await withRunning([client, recorder], trapping: [], logger: logger) { try await opening.market(events: events) }
     }
 }

@@ -1,5 +1,4 @@
 import Billing
-import Foundation
 import PGClient
 import ProductCatalog
 
@@ -19,17 +18,27 @@ struct DemoMarket: Sendable {
     private static let email = "tides@example.com"
 
     /// What the products cost, as the generator of histories has it.
+    private static let plans = [
+        PricePlan.Draft(name: "1 day", amount: Money(fen: 50), addTime: TimeSpan(milliseconds: 86_400_000)),
+        PricePlan.Draft(name: "30 days", amount: Money(fen: 990), addTime: TimeSpan(milliseconds: 30 * 86_400_000)),
+        PricePlan.Draft(name: "1 year", amount: Money(fen: 9_900), addTime: TimeSpan(milliseconds: 365 * 86_400_000)),
+    ]
+
+    /// Makes all of it. Where that is interrupted there is nothing of it, or it waits to be listed.
     static func make(in catalog: Catalog) async throws -> DemoMarket {
-        let (publisher, key) = try await catalog.createPublisher(Publisher.Draft(name: "Tides", email: email))
+        let market = try await catalog.database.transaction { try await make(in: catalog, $0) }
+        try await market.list(in: catalog)
+        return market
+    }
+
+    private static func make(in catalog: Catalog, _ transaction: PGTransaction) async throws -> DemoMarket {
+        let (publisher, key) = try await catalog.createPublisher(Publisher.Draft(name: "Tides", email: email), in: transaction)
+        _ = try await transaction.run(Tenant.enter(publisher.id))
         let (app, secrets) = try await catalog.createApp(
             App.Draft(name: "潮汐表 Tide tables", description: "High and low water, every morning", externalID: externalAppID).validated(),
-            of: publisher.id)
-        let topic = try await catalog.createTopic(Topic.Draft(name: "大潮 Spring tides", description: nil), in: app.id, of: publisher.id)
-        let plans = [
-            PricePlan.Draft(name: "1 day", amount: Money(fen: 50), addTime: TimeSpan(milliseconds: 86_400_000)),
-            PricePlan.Draft(name: "30 days", amount: Money(fen: 990), addTime: TimeSpan(milliseconds: 30 * 86_400_000)),
-            PricePlan.Draft(name: "1 year", amount: Money(fen: 9_900), addTime: TimeSpan(milliseconds: 365 * 86_400_000)),
-        ]
+            of: publisher.id, in: transaction)
+        let topic = try await catalog.createTopic(
+            Topic.Draft(name: "大潮 Spring tides", description: nil), in: app.id, of: publisher.id, in: transaction)
         var products: [MessageProduct.ID] = []
         for (name, resources, external) in [
             ("All tides 潮汐全套", [app.id.rawValue, topic.id.rawValue], externalProductID),
@@ -38,13 +47,18 @@ struct DemoMarket: Sendable {
             let draft = try MessageProduct.Draft(
                 name: name, summary: "Tides of your harbour", description: "A message every morning, and before each spring tide.",
                 contact: "wx: tides", resourceIDs: resources, pricePlans: plans, externalID: external)
-            let product = try await catalog.createProduct(draft, of: publisher.id)
-            _ = try await catalog.review(product.id, .approve(commissionBps: 1_000, reason: nil), actor: "demo")
-            products.append(product.id)
+            products.append(try await catalog.createProduct(draft, of: publisher.id, in: transaction).id)
         }
         return DemoMarket(
             publisher: publisher, apiKey: key, app: app, appToken: secrets.appToken, inboundKey: secrets.inboundKey, topic: topic,
             products: products)
+    }
+
+    /// Approves the products that wait for it.
+    func list(in catalog: Catalog) async throws {
+        for id in products where try await catalog.product(id, of: nil).product.listing == .pendingReview {
+            _ = try await catalog.review(id, .approve(commissionBps: 1_000, reason: nil), actor: "demo")
+        }
     }
 
     /// The demo market that is there already, with new secrets: the old ones were shown once. Nil when there is none.
