@@ -139,6 +139,28 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
         }
     }
 
+    @Test("what was planned while the market was empty, and known to be, still reads an index when it no longer is")
+    func plannedWhenEmpty() async throws {
+        let trades = Set(try (1...3).map { try #require(TradeNumber("T000000000" + String(100_000 + $0))) })
+        let keys = try (1...3).map { WindowKey(resourceID: BillingFixture.topic, uid: try #require(UID("UID_\($0 * 7)"))) }
+        try await BillingFixture.with { fixture in
+            for table in ["payment_event", "paid_window"] { try await fixture.database.asOwner("vacuum analyze \(table)") }
+            // Without the settings it would not: else this test says nothing.
+            let usual = try await fixture.client.run(SQL("explain \(PaymentEvent.known(of: trades).sql)").all(PlanLine.self)).map(\.text)
+            #expect(usual.contains { $0.contains("Seq Scan on p") }, "\(usual)")
+            let settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
+            try await withClient(fixture.database.url, { $0.settings = settings }) { client in
+                for sql in [
+                    PaymentEvent.known(of: trades).sql, WindowState.of(keys).sql, WindowState.locked(keys).sql, CurrentWindow.of(keys).sql,
+                    WindowEvent.history(of: keys).sql, RecordedEvent.history(of: keys[0], until: instant, knownAt: nil).sql,
+                ] {
+                    let plan = try await client.run(SQL("explain \(sql)").all(PlanLine.self)).map(\.text).joined(separator: "\n")
+                    #expect(!plan.contains("Seq Scan on p"), "\(plan)")
+                }
+            }
+        }
+    }
+
     @Test("what is looked up by many keys reads an index of tables that were never analyzed, as in a first import")
     func neverAnalyzed() async throws {
         let trades = try (1...400).map { try #require(TradeNumber("T000000000" + String(100_000 + $0))) }

@@ -16,6 +16,10 @@ public final class EventRecorder: Service {
     /// Events that may wait, or a kilobyte of what is larger: at ten thousand a second, the backlog of five seconds. More are refused at once, which the sender can repeat.
     static let maxQueued = 50_000
 
+    /// Settings for the sessions of a client that records. A statement that was planned while its table was empty would read the whole of it for each
+    /// batch, until some ANALYZE tells PostgreSQL that it has grown: a first import would come to a crawl. Everything here is looked up by an index.
+    public static let sessionSettings = ["enable_seqscan": "off"]
+
     public init(_ database: PGClient, logger: Logger) {
         batcher = PGBatcher(label: "event recorder", maxBatch: Self.maxBatch, maxQueued: Self.maxQueued) { requests in
             await Self.record(requests, database: database, logger: logger)

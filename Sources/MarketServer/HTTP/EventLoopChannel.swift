@@ -30,6 +30,11 @@ struct EventLoopChannel: ServerChildChannel, HTTPChannelHandler {
     }
 }
 
+/// Runs what computes for milliseconds at a stretch, on a request of an event loop, on the threads that are there for computing.
+func computingBesideTheLoop<Result>(_ body: () async throws -> Result) async throws -> Result {
+    try await withTaskExecutorPreference(globalConcurrentExecutor) { try await body() }
+}
+
 /// Runs tasks on an event loop.
 private final class EventLoopExecutor: TaskExecutor {
     private let loop: any EventLoop

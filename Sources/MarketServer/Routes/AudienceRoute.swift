@@ -56,7 +56,7 @@ struct AudienceRoute: Sendable {
                 // Given back when the answer is done with, sent or not.
                 defer { withExtendedLifetime(place) {} }
                 do {
-                    try await Self.write(audience, as: format, from: database, to: &writer)
+                    try await computingBesideTheLoop { try await Self.write(audience, as: format, from: database, to: &writer) }
                 } catch {
                     logger.warning("an audience broke off", metadata: ["publisher": "\(publisher)", "error": "\(error)"])
                     throw error

@@ -30,10 +30,12 @@ struct PaymentEventRoutes: Sendable {
                 // Given back when the answer is done with, sent or not.
                 defer { withExtendedLifetime(place) {} }
                 do {
-                    try await backfill.run(BodyChunks(body: body), format: .ndjson) { answers in
-                        var text = ""
-                        for answer in answers { text += Self.line(answer) }
-                        try await writer.write(ByteBuffer(string: text))
+                    try await computingBesideTheLoop {
+                        try await backfill.run(BodyChunks(body: body), format: .ndjson) { answers in
+                            var text = ""
+                            for answer in answers { text += Self.line(answer) }
+                            try await writer.write(ByteBuffer(string: text))
+                        }
                     }
                 } catch {
                     // The status is long sent: breaking the connection off is what tells the sender that lines without an answer are not recorded.

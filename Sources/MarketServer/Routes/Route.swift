@@ -11,6 +11,7 @@ struct Route: Sendable {
     let path: String
     let access: Access
     private let answer: Answer
+    private var isLengthy = false
 
     private enum Answer: Sendable {
         /// Once it is known who is calling.
@@ -24,6 +25,13 @@ struct Route: Sendable {
         self.path = path
         self.access = access
         answer = .known(handler)
+    }
+
+    /// The same for a handler that may compute for milliseconds at a stretch: it does so beside the event loop, which others wait for.
+    var besideTheLoop: Route {
+        var route = self
+        route.isLengthy = true
+        return route
     }
 
     /// A handler that asks the database who is calling in the round trip of its own question.
@@ -113,6 +121,12 @@ struct Caller: Sendable {
 extension Route {
     /// The handler behind the check of who is calling.
     func guarded(by services: AppServices) -> Handler {
+        let handler = checked(by: services)
+        guard isLengthy else { return handler }
+        return { request, context in try await computingBesideTheLoop { try await handler(request, context) } }
+    }
+
+    private func checked(by services: AppServices) -> Handler {
         switch answer {
         case .known(let handler) where access.isPublic: handler
         case .known(let handler):
