@@ -44,9 +44,19 @@ private struct ExactPaths: RouterMiddleware {
         _ request: Request, context: MarketContext, next: (Request, MarketContext) async throws -> Response
     ) async throws -> Response {
         let path = request.uri.path
-        let isExact = !path.contains("//") && (path == "/" || !path.hasSuffix("/"))
+        let isExact = path.utf8.count == 1 || !Self.hasEmptyPart(path.utf8)
         guard isExact || path.drop(while: { $0 == "/" }).hasPrefix("api/") else { throw HTTPError(.notFound) }
         return try await next(request, context)
+    }
+
+    /// Two slashes in a row, or one at the end. Byte by byte: every request comes through here.
+    private static func hasEmptyPart(_ path: String.UTF8View) -> Bool {
+        var previous: UInt8?
+        for byte in path {
+            if byte == UInt8(ascii: "/"), previous == byte { return true }
+            previous = byte
+        }
+        return previous == UInt8(ascii: "/")
     }
 }
 
