@@ -12,11 +12,14 @@ let standardIdleTimeout: Duration = .seconds(75)
 func buildApplication(
     _ services: AppServices, idleTimeout: Duration = standardIdleTimeout, gate: DatabaseSafety? = nil
 ) -> some ApplicationProtocol {
-    Application(
-        router: RouteTable(services).router(services, gate: gate),
+    let table = RouteTable(services)
+    let express = ExpressServices(table.express, logger: services.logger, metrics: services.metrics, gate: gate)
+    return Application(
+        router: table.router(services, gate: gate),
         server: .init {
             EventLoopChannel(
-                responder: $0, configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: TimeAmount(idleTimeout)))
+                responder: $0, configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: TimeAmount(idleTimeout)),
+                express: express)
         },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
         services: services.services,

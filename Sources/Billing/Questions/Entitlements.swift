@@ -66,6 +66,21 @@ public final class Entitlements: Service {
         return (principal, try await entitlement(of: uid, on: resource, window, at: at))
     }
 
+    /// The same for a caller that is no task, where one look-up tells: `then` is called once, on whichever thread, and must be brief.
+    ///
+    /// - Parameter then: gets nil where the answer takes more than the look-up, or that failed: to be asked again as above.
+    public func of(
+        _ uid: UID, on resource: Resource.ID, at: Instant?, askedWith token: TokenDigest,
+        then: @escaping @Sendable ((principal: Principal?, entitlement: Entitlement)?) -> Void
+    ) {
+        lookups.submit(Question(key: WindowKey(resourceID: resource, uid: uid), token: token)) { result in
+            guard case .success((let principal, let window)) = result, window.state.lastEventTime <= at ?? window.now else {
+                return then(nil)
+            }
+            then((principal, Entitlement(uid: uid, resourceID: resource, at: at ?? window.now, payEndTime: window.state.payEndTime)))
+        }
+    }
+
     private func entitlement(of uid: UID, on resource: Resource.ID, _ window: CurrentWindow, at: Instant?) async throws -> Entitlement {
         let instant = at ?? window.now
         guard window.state.lastEventTime > instant else {

@@ -14,9 +14,12 @@ public final class ResourceDirectory: Sendable {
         self.database = database
     }
 
+    /// The resource, where it has been found before.
+    public func remembered(_ id: Resource.ID) -> Resource? { known.withLock { $0[id] } }
+
     /// The resource, nil when there is none.
     public func resource(_ id: Resource.ID) async throws -> Resource? {
-        if let resource = known.withLock({ $0[id] }) { return resource }
+        if let resource = remembered(id) { return resource }
         guard let resource = try await database.run(Resource.with(id)) else { return nil }
         known.withLock { known in
             if known.count >= Self.limit { known.removeAll() }
@@ -30,14 +33,18 @@ public final class ResourceDirectory: Sendable {
     /// - Throws: `CatalogError.notFound` when it is not there or somebody else's: the two are not told apart.
     @discardableResult
     public func requireAccess(to id: Resource.ID, for principal: Principal?) async throws -> Resource {
-        guard let resource = try await resource(id) else { throw CatalogError.notFound("resource") }
-        let allowed =
-            switch principal {
-            case .publisher(let publisher, _, _): publisher == resource.publisherID
-            case .app(let app, _): app == resource.appID
-            case .operatorToken, nil: false
-            }
-        guard allowed else { throw CatalogError.notFound("resource") }
+        guard let resource = try await resource(id), Self.mayAsk(principal, about: resource) else {
+            throw CatalogError.notFound("resource")
+        }
         return resource
+    }
+
+    /// Its publisher may ask about a resource, and the token of its app.
+    public static func mayAsk(_ principal: Principal?, about resource: Resource) -> Bool {
+        switch principal {
+        case .publisher(let publisher, _, _): publisher == resource.publisherID
+        case .app(let app, _): app == resource.appID
+        case .operatorToken, nil: false
+        }
     }
 }

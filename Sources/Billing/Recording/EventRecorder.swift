@@ -43,6 +43,11 @@ public final class EventRecorder: Service {
         try await record([submission])[0]
     }
 
+    /// The same for a caller that is no task: `then` is called once, on whichever thread, and must be brief.
+    public func record(_ submission: Submission, then: @escaping @Sendable (Result<RecordOutcome, any Error>) -> Void) {
+        batcher.submit([submission], weight: submission.weight) { result in then(result.map { $0[0] }) }
+    }
+
     private static func record(_ requests: [[Submission]], database: PGClient, logger: Logger) async -> [Result<[RecordOutcome], any Error>]
     {
         let results = await outcomes(ofLarge: requests.flatMap { $0 }, database: database, logger: logger)

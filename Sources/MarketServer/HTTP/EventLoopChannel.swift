@@ -12,15 +12,22 @@ struct EventLoopChannel: ServerChildChannel, HTTPChannelHandler {
     typealias Value = HTTP1Channel.Value
 
     private let base: HTTP1Channel
+    private let express: ExpressServices
 
-    init(responder: @escaping HTTPChannelHandler.Responder, configuration: HTTP1Channel.Configuration) {
+    init(responder: @escaping HTTPChannelHandler.Responder, configuration: HTTP1Channel.Configuration, express: ExpressServices) {
         base = HTTP1Channel(responder: responder, configuration: configuration)
+        self.express = express
     }
 
     var responder: HTTPChannelHandler.Responder { base.responder }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        base.setup(channel: channel, logger: logger)
+        base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            // Behind the handler that counts requests, so that idle connections and the end of the server are its business for these, too.
+            let counting = try channel.pipeline.syncOperations.handler(type: HTTPConnectionStateHandler.self)
+            try channel.pipeline.syncOperations.addHandler(ExpressLane(express), position: .after(counting))
+            return value
+        }
     }
 
     func handle(value: Value, logger: Logger) async {

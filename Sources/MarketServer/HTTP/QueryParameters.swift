@@ -7,7 +7,12 @@ struct QueryParameters: Sendable {
     private let pairs: [(name: String, value: String?)]
 
     init(_ request: Request) {
-        pairs = (request.uri.query ?? "").split(separator: "&").map { pair in
+        self.init(query: request.uri.query ?? "")
+    }
+
+    /// - Parameter query: what stands behind the `?`.
+    init(query: String) {
+        pairs = query.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             // A name that cannot be decoded is one that no route knows.
             return (Self.decoded(parts[0]) ?? "", parts.count == 2 ? Self.decoded(parts[1]) : "")

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ProductCatalog
 import Synchronization
 
 /// One line and one measurement for each request, when its last byte has been handed on.
@@ -18,7 +19,9 @@ struct RequestLog: RouterMiddleware {
         let start = ContinuousClock.now
         var response = try await next(request, context)
         response.headers[.requestID] = context.id
-        let line = Line(method: request.method, status: response.status, start: start, context: context, metrics: metrics)
+        let line = RequestLine(
+            method: request.method, route: context.route ?? "none", status: response.status, start: start,
+            principal: context.record.principal, logger: context.logger, metrics: metrics)
         if let length = response.body.contentLength {
             line.write(bytes: length)
         } else {
@@ -28,7 +31,7 @@ struct RequestLog: RouterMiddleware {
     }
 
     /// A streamed body: its bytes are counted as they go, and the line is written when the stream ends, however it ends.
-    private static func counted(_ body: ResponseBody, _ line: Line) -> ResponseBody {
+    private static func counted(_ body: ResponseBody, _ line: RequestLine) -> ResponseBody {
         let count = Counted()
         return ResponseBody { writer in
             do {
@@ -49,30 +52,33 @@ struct RequestLog: RouterMiddleware {
         var bytes: Int { count.load(ordering: .relaxed) }
         func add(_ bytes: Int) { count.add(bytes, ordering: .relaxed) }
     }
+}
 
-    private struct Line: Sendable {
-        let method: HTTPRequest.Method
-        let status: HTTPResponse.Status
-        let start: ContinuousClock.Instant
-        let context: MarketContext
-        let metrics: MetricsRegistry
+/// What is logged and measured of one request.
+struct RequestLine: Sendable {
+    let method: HTTPRequest.Method
+    /// The template.
+    let route: String
+    let status: HTTPResponse.Status
+    let start: ContinuousClock.Instant
+    let principal: Principal?
+    let logger: Logger
+    let metrics: MetricsRegistry
 
-        /// Methods that a label may name: others are the caller's invention, and each would be a series of its own.
-        private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
+    /// Methods that a label may name: others are the caller's invention, and each would be a series of its own.
+    private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 
-        func write(bytes: Int, brokenOff: Bool = false) {
-            let duration = ContinuousClock.now - start
-            let route = context.route ?? "none"
-            let method = Self.known.contains(method) ? method.rawValue : "other"
-            metrics.requests.record(duration, method: method, route: route, status: status.code)
-            let milliseconds = Double(duration.components.seconds) * 1000 + Double(duration.components.attoseconds) / 1e15
-            var metadata: Logger.Metadata = [
-                "method": "\(method)", "route": "\(route)", "status": "\(status.code)", "ms": "\((milliseconds * 10).rounded() / 10)",
-                "bytes": "\(bytes)",
-            ]
-            if let principal = context.record.principal { metadata["principal"] = "\(principal.actor)" }
-            if brokenOff { metadata["brokenOff"] = "true" }
-            context.logger.info("request", metadata: metadata)
-        }
+    func write(bytes: Int, brokenOff: Bool = false) {
+        let duration = ContinuousClock.now - start
+        let method = Self.known.contains(method) ? method.rawValue : "other"
+        metrics.requests.record(duration, method: method, route: route, status: status.code)
+        let milliseconds = Double(duration.components.seconds) * 1000 + Double(duration.components.attoseconds) / 1e15
+        var metadata: Logger.Metadata = [
+            "method": "\(method)", "route": "\(route)", "status": "\(status.code)", "ms": "\((milliseconds * 10).rounded() / 10)",
+            "bytes": "\(bytes)",
+        ]
+        if let principal { metadata["principal"] = "\(principal.actor)" }
+        if brokenOff { metadata["brokenOff"] = "true" }
+        logger.info("request", metadata: metadata)
     }
 }

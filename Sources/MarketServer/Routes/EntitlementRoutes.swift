@@ -38,12 +38,14 @@ struct EntitlementRoutes: Sendable {
             try await resources.requireAccess(to: question.resource, for: context.principal)
             answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
         }
-        return .json(
-            bytes: Array(
-                """
-                {"uid":"\(answer.uid)","resourceId":\(answer.resourceID),"at":\(answer.at.milliseconds),"entitled":\(answer.entitled),\
-                "payEndTime":\(answer.payEndTime.milliseconds)\(question.knownAt.map { ",\"knownAt\":\($0.milliseconds)" } ?? "")}
-                """.utf8), status: .ok)
+        return .json(bytes: Array(Self.text(answer, knownAt: question.knownAt).utf8), status: .ok)
+    }
+
+    private static func text(_ answer: Entitlement, knownAt: Instant? = nil) -> String {
+        """
+        {"uid":"\(answer.uid)","resourceId":\(answer.resourceID),"at":\(answer.at.milliseconds),"entitled":\(answer.entitled),\
+        "payEndTime":\(answer.payEndTime.milliseconds)\(knownAt.map { ",\"knownAt\":\($0.milliseconds)" } ?? "")}
+        """
     }
 
     /// `POST /v1/entitlements/checks`
@@ -83,6 +85,26 @@ struct EntitlementRoutes: Sendable {
         let (instant, explanation) = try await entitlements.explain(
             question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
         return try .json(ExplanationAnswer(question, instant, explanation))
+    }
+}
+
+extension EntitlementRoutes {
+    /// `GET /v1/entitlements` of a publisher key or an app token about a window whose stored state is the answer; all else is the router's.
+    func express(_ route: Route, authenticator: Authenticator) -> ExpressRoute {
+        ExpressRoute(route) { request, _, answer in
+            guard let query = request.query, let header = request.head.headerFields[.authorization],
+                let bearer = try? Route.bearer(of: header), case .digest(let token) = authenticator.claim(of: bearer),
+                let question = try? Question(QueryParameters(query: query)), question.knownAt == nil,
+                let resource = resources.remembered(question.resource)
+            else { return false }
+            entitlements.of(question.uid, on: question.resource, at: question.at, askedWith: token) { found in
+                guard let (principal, entitlement) = found, let principal, (try? route.access.check(principal)) != nil,
+                    ResourceDirectory.mayAsk(principal, about: resource)
+                else { return answer(nil) }
+                answer(ExpressAnswer(json: ByteBuffer(string: Self.text(entitlement)), principal: principal))
+            }
+            return true
+        }
     }
 }
 

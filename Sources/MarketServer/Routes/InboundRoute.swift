@@ -61,9 +61,26 @@ struct InboundRoute: Sendable {
             body, reason: reason, detail: detail, publisher: recipient.publisher, app: recipient.app, source: .inbound)
     }
 
+    /// A payment or refund that is recorded, now or before; all else is the router's, which may find it recorded already: sending again is safe.
+    func express(_ route: Route) -> ExpressRoute {
+        ExpressRoute(route) { [recorder] request, body, answer in
+            guard request.query == nil, case .orderPay(let message)? = try? Callback(body) else { return false }
+            recorder.record(Submission(message, inboundKey: TokenDigest(of: request.lastPart), body: body)) { result in
+                switch result {
+                case .success(.recorded): answer(Self.expressRecorded)
+                case .success(.duplicate): answer(Self.expressDuplicate)
+                case .success(.quarantined), .failure: answer(nil)
+                }
+            }
+            return true
+        }
+    }
+
     /// The answers of nearly all callbacks, written once.
     private static let recorded = Array(#"{"status":"recorded"}"#.utf8)
     private static let duplicate = Array(#"{"status":"duplicate"}"#.utf8)
+    private static let expressRecorded = ExpressAnswer(json: ByteBuffer(bytes: recorded))
+    private static let expressDuplicate = ExpressAnswer(json: ByteBuffer(bytes: duplicate))
 
     private static func answer(_ outcome: RecordOutcome) throws -> Response {
         switch outcome {

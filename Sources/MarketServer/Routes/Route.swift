@@ -144,6 +144,11 @@ extension Route {
 
     private static func bearer(of request: Request) throws(RequestError) -> String {
         guard let header = request.headers[.authorization] else { throw .tokenMissing }
+        return try bearer(of: header)
+    }
+
+    /// The token in an Authorization header.
+    static func bearer(of header: String) throws(RequestError) -> String {
         // One space or several may stand between (RFC 9110 §11.4); no token of ours has any inside.
         let parts = header.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .tokenMissing }

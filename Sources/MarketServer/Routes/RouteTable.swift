@@ -3,12 +3,13 @@ import HTTPTypes
 /// Every route that the server has. A test holds the table against openapi.yaml, in both directions.
 struct RouteTable: Sendable {
     let routes: [Route]
+    /// Short ways to the commonest answers of two of them.
+    let express: [ExpressRoute]
 
     init(_ services: AppServices) {
-        routes =
-            ServiceRoutes(services: services).routes
-            + catalogRoutes(services)
-            + billingRoutes(services)
+        let billing = BillingRoutes(services)
+        routes = ServiceRoutes(services: services).routes + catalogRoutes(services) + billing.routes
+        express = billing.express
     }
 
     /// The methods that a path takes, of templates that fit it; none when there is no such path.

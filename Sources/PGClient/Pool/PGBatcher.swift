@@ -11,7 +11,7 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     private struct Waiting {
         let request: Request
         let weight: Int
-        let continuation: UnsafeContinuation<Result<Answer, any Error>, Never>
+        let answer: @Sendable (Result<Answer, any Error>) -> Void
     }
 
     private struct State {
@@ -50,18 +50,23 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     public func submit(_ request: Request, weight: Int = 1) async throws -> Answer {
         try Task.checkCancellation()
         return try await withUnsafeContinuation { continuation in
-            let (refused, worker): (PGError?, UnsafeContinuation<Void, Never>?) = state.withLockedValue { state in
-                if state.closed { return (PGError(.notRunning, "\(label) is shut down"), nil) }
-                if state.weight + weight > maxQueued, !state.waiting.isEmpty {
-                    return (PGError(.poolFull, "\(label): \(state.waiting.count) requests wait already"), nil)
-                }
-                state.waiting.append(Waiting(request: request, weight: weight, continuation: continuation))
-                state.weight += weight
-                return (nil, state.idleWorkers.popLast())
-            }
-            if let refused { continuation.resume(returning: .failure(refused)) }
-            worker?.resume()
+            submit(request, weight: weight) { continuation.resume(returning: $0) }
         }.get()
+    }
+
+    /// The same for a caller that is no task: `answer` is called once, on whichever thread, and must be brief.
+    public func submit(_ request: Request, weight: Int = 1, answer: @escaping @Sendable (Result<Answer, any Error>) -> Void) {
+        let (refused, worker): (PGError?, UnsafeContinuation<Void, Never>?) = state.withLockedValue { state in
+            if state.closed { return (PGError(.notRunning, "\(label) is shut down"), nil) }
+            if state.weight + weight > maxQueued, !state.waiting.isEmpty {
+                return (PGError(.poolFull, "\(label): \(state.waiting.count) requests wait already"), nil)
+            }
+            state.waiting.append(Waiting(request: request, weight: weight, answer: answer))
+            state.weight += weight
+            return (nil, state.idleWorkers.popLast())
+        }
+        if let refused { answer(.failure(refused)) }
+        worker?.resume()
     }
 
     public func run() async throws {
@@ -91,7 +96,7 @@ public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
         while let batch = await nextBatch() {
             let answers = await perform(batch.map(\.request))
             precondition(answers.count == batch.count, "\(label): one answer for each request")
-            for (waiting, answer) in zip(batch, answers) { waiting.continuation.resume(returning: answer) }
+            for (waiting, answer) in zip(batch, answers) { waiting.answer(answer) }
         }
     }
 
