@@ -15,7 +15,7 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
         case cancelled
         /// The answer does not have the shape that the query promises, or a value cannot be sent.
         case decoding
-        /// The client or batcher does not run: not started yet, or shut down.
+        /// The client or batcher is shut down, or a transaction is used after its end.
         case notRunning
         /// COMMIT was answered with the tag ROLLBACK: nothing was committed.
         case commitRefused
@@ -34,9 +34,10 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
     public var sqlState: SQLState?
     /// The constraint that refused, as the server names it.
     public var constraint: String?
-    /// The server's primary message, which names tables and constraints but no values, or ours. One line, whatever the server said.
+    /// The server's primary message where it names tables and constraints but no values, the class of the error where it may quote one; or ours. One line,
+    /// whatever the server said.
     public var message: String
-    /// The server's detail, which may show values. One line too.
+    /// What else the server said, which may show values. One line too.
     public var detail: String?
     /// Which query of a pipeline failed, from 0.
     public var queryIndex: Int?
@@ -66,7 +67,7 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
     }
 
     public var description: String {
-        var text = "\(kind.rawValue): \(safeMessage)"
+        var text = "\(kind.rawValue): \(message)"
         if let sqlState { text += " (SQLSTATE \(sqlState.code))" }
         if let constraint { text += " [\(constraint)]" }
         if let queryIndex { text += " in query \(queryIndex) of the pipeline" }
@@ -74,14 +75,8 @@ public struct PGError: Error, Sendable, CustomStringConvertible, CustomDebugStri
         return text
     }
 
-    /// Messages of class 22 quote the value that could not be read ("invalid input syntax for type bigint: …").
-    private var safeMessage: String {
-        guard kind == .server, sqlState?.code.hasPrefix("22") == true, let colon = message.firstIndex(of: ":") else { return message }
-        return String(message[..<colon])
-    }
-
     public var debugDescription: String {
-        detail.map { "\(description) \(message) \($0)" } ?? description
+        detail.map { "\(description) \($0)" } ?? description
     }
 }
 
@@ -124,6 +119,18 @@ public struct SQLState: Hashable, Sendable {
     public static let undefinedTable = SQLState("42P01")
     static let invalidStatementName = SQLState("26000")
     static let featureNotSupported = SQLState("0A000")
+
+    /// For classes of errors whose messages may quote values, what stands in their place: the standard's name of the class. Data exceptions quote what they
+    /// cannot read, errors of names a name that came as a value (`set_config`, `::regclass`), functions whatever they like.
+    var nameOfQuotingClass: String? {
+        switch code.prefix(2) {
+        case "22": "data exception"
+        case "3F": "invalid schema name"
+        case "42": "syntax error or access rule violation"
+        case "P0": "error raised by a function"
+        default: nil
+        }
+    }
 
     /// Whether the same transaction may succeed when run again: 40001 and 40P01.
     public var isTransient: Bool { self == .serializationFailure || self == .deadlockDetected }

@@ -121,14 +121,25 @@ struct StatementTests {
                     await caught { try await client.run(insert) },
                     await caught { try await client.run(SQL("select (\(secret))::bigint").value(Int.self)) },
                     await caught { try await client.run(SQL("select (\(secret))::jsonb").value(JSON<Int>.self)) },
+                    await caught { try await client.run(SQL("select (\(secret.count.description + "00000000000"))::text::int").execute) },
+                    await caught { try await client.run(SQL("select now() at time zone \(secret)").execute) },
+                    await caught { try await client.run(SQL("select to_timestamp(\(secret), 'YYYY')").execute) },
+                    await caught { try await client.run(SQL("select set_config(\(secret + " "), 'y', false)").execute) },
+                    await caught { try await client.run(SQL("select (\(secret))::regclass").execute) },
                     await caught { try await client.run(SQL("select to_jsonb(\(secret))").value(JSON<Int>.self)) },
                     await caught { try await client.run(SQL("select \(secret)").value(Int.self)) },
                     await caught { try await client.run(SQL("select \(secret + "\0")").value(String.self)) },
                 ]
                 for error in errors {
                     let error = try #require(error)
-                    #expect(!error.description.contains("s3cret"), "\(error.debugDescription)")
+                    for text in [error.description, error.message] {
+                        #expect(!text.contains("s3cr") && !text.contains("00000"), "\(error.debugDescription)")
+                    }
                 }
+                #expect(errors[1]?.description == "server: data exception (SQLSTATE 22P02)")
+                #expect(errors[1]?.debugDescription.contains(secret) == true, "who looks closer finds it")
+                let ofText = await caught { try await client.run(SQL("select 1 from no_such_table").execute) }
+                #expect(ofText?.message.contains("no_such_table") == true, "what the program's own text names is shown")
                 #expect(errors[0]?.constraint == "t_name_unique")
             }
         }

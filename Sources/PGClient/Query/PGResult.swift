@@ -59,8 +59,15 @@ final class PGResult: @unchecked Sendable {
         let state = field(PG_DIAG_SQLSTATE)
         let message = field(PG_DIAG_MESSAGE_PRIMARY) ?? String(cString: PQresultErrorMessage(pointer))
         guard let state else { return PGError(.connection, message.trimmedLine, outcome: .unknown) }
-        var error = PGError(
-            .server, message, sqlState: SQLState(state), constraint: field(PG_DIAG_CONSTRAINT_NAME), detail: field(PG_DIAG_MESSAGE_DETAIL))
+        let sqlState = SQLState(state)
+        var (shown, detail) = (message, field(PG_DIAG_MESSAGE_DETAIL))
+        // A message of names that points into the statement's text, or quotes nothing, is of that text, which is the program's.
+        let isOfText = !["22", "P0"].contains(state.prefix(2)) && (field(PG_DIAG_STATEMENT_POSITION) != nil || !message.contains("\""))
+        if !isOfText, let name = sqlState.nameOfQuotingClass {
+            detail = [message, detail].compactMap(\.self).joined(separator: " ")
+            shown = name
+        }
+        var error = PGError(.server, shown, sqlState: sqlState, constraint: field(PG_DIAG_CONSTRAINT_NAME), detail: detail)
         let severity = field(PG_DIAG_SEVERITY_NONLOCALIZED)
         error.endsSession = severity == "FATAL" || severity == "PANIC"
         // A changed result type has no SQLSTATE of its own, and its message is in the server's language.
@@ -78,6 +85,7 @@ final class PGResult: @unchecked Sendable {
 /// PG_DIAG_* are character macros, which Swift does not import.
 private let PG_DIAG_SQLSTATE = Int32(UInt8(ascii: "C"))
 private let PG_DIAG_MESSAGE_PRIMARY = Int32(UInt8(ascii: "M"))
+private let PG_DIAG_STATEMENT_POSITION = Int32(UInt8(ascii: "P"))
 private let PG_DIAG_MESSAGE_DETAIL = Int32(UInt8(ascii: "D"))
 private let PG_DIAG_CONSTRAINT_NAME = Int32(UInt8(ascii: "n"))
 private let PG_DIAG_SEVERITY_NONLOCALIZED = Int32(UInt8(ascii: "V"))
