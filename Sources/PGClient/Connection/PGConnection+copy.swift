@@ -6,6 +6,8 @@ extension PGConnection {
     func beginCopy(_ command: String, expecting status: ExecStatusType) throws(PGError) {
         guard PQsendQueryParams(handle, command, 0, nil, nil, nil, nil, 0) == 1 else { throw failure("the connection was lost") }
         try flush()
+        // The first row of a query may be long in coming, and the server's word that rows follow may wait for it: see `nextCopy`.
+        if status == PGRES_COPY_OUT { patience = nil }
         guard let result = try nextResult(startingCopy: true) else { throw failure("no result came") }
         if result.status == status { return }
         let error = result.error() ?? PGError(.decoding, "the command is no COPY of this direction")
@@ -23,6 +25,28 @@ extension PGConnection {
             default: throw failure("the connection was lost")
             }
         }
+    }
+
+    /// Ends a COPY to the server that its body gave up, whether or not the task is cancelled: the transaction is void, and the protocol wants the end. A
+    /// connection that cannot even do that is closed.
+    func giveUpCopy(_ loan: Loan) {
+        guard lent?.loan == loan, isOpen, isCopying else { return }
+        heedsCancellation = false
+        defer { heedsCancellation = true }
+        do throws(PGError) {
+            _ = try endCopy(refusing: "given up")
+        } catch {
+            close()
+        }
+    }
+
+    /// Ends a COPY from the server whose rows nobody wants any more, by stopping it and closing the connection: to read the rest is dearer.
+    ///
+    /// - Returns: whether there was one.
+    func leaveCopy(_ loan: Loan) -> Bool {
+        guard lent?.loan == loan, isOpen, isCopying else { return false }
+        abort()
+        return true
     }
 
     /// Ends a COPY to the server: with the data so far, or, given a reason, with none of it.

@@ -115,8 +115,7 @@ extension PGTransaction {
             try await body(&writer)
             try await writer.finish()
         } catch {
-            // The transaction is void either way; the protocol wants its end, whether or not the task was cancelled.
-            if await connection.isOpen { _ = try await connection.endCopy(refusing: "given up") }
+            await connection.giveUpCopy(loan)
             throw error
         }
         return try await step { connection throws(PGError) in try connection.endCopy(refusing: nil) }
@@ -131,13 +130,10 @@ extension PGTransaction {
         do {
             let result = try await body(CopyChunks(transaction: self))
             // A body that has seen enough leaves the rest unread, and the connection in the middle of it: another one is cheaper.
-            if await connection.isCopying {
-                await connection.close()
-                throw LeftEarly(result: result)
-            }
+            if await connection.leaveCopy(loan) { throw LeftEarly(result: result) }
             return result
         } catch {
-            if await connection.isCopying { await connection.close() }
+            _ = await connection.leaveCopy(loan)
             throw error
         }
     }
