@@ -116,4 +116,43 @@ struct CopyTests {
             }
         }
     }
+
+    @Test("of several who listen together each notification reaches one, and none is lost", .timeLimit(.minutes(1)))
+    func listeningTogether() async throws {
+        try await TestDatabase.with { database in
+            try await withClient(database.url) { client in
+                let heard = try await client.listen(to: "market_test") { notifications in
+                    try await withThrowingTaskGroup(of: [String].self) { group in
+                        let count = Counter()
+                        for _ in 0..<3 {
+                            group.addTask {
+                                var heard: [String] = []
+                                var iterator = notifications.makeAsyncIterator()
+                                while true {
+                                    do {
+                                        guard case .notification(let one) = try await iterator.next() else { break }
+                                        heard.append(one.payload)
+                                        count.increment()
+                                        // Long enough for more to come while another waits.
+                                        _ = try await client.run(SQL("select 1").execute)
+                                    } catch {
+                                        return heard
+                                    }
+                                }
+                                return heard
+                            }
+                        }
+                        for round in 0..<20 {
+                            let payloads = (0..<10).map { "\(round * 10 + $0)" }
+                            _ = try await client.runAll(payloads.map { SQL("select pg_notify('market_test', \($0))").execute })
+                        }
+                        try await eventually { count.value == 200 }
+                        group.cancelAll()
+                        return try await group.reduce(into: []) { $0 += $1 }
+                    }
+                }
+                #expect(heard.compactMap { Int($0) }.sorted() == Array(0..<200))
+            }
+        }
+    }
 }

@@ -49,6 +49,22 @@ struct OutcomeTests {
         }
     }
 
+    @Test("a transaction whose connection was lost before COMMIT was not applied", .timeLimit(.minutes(1)))
+    func commitAfterLoss() async throws {
+        try await TestDatabase.with(parentsAndNotes) { db in
+            try await withClient(db.url) { client in
+                let error = await caught {
+                    try await client.transaction { transaction in
+                        let lost = await caught { try await transaction.run(SQL("select pg_terminate_backend(pg_backend_pid())").execute) }
+                        #expect(lost?.outcome == .notApplied)
+                    }
+                }
+                #expect(error?.kind == .connection)
+                #expect(error?.outcome == .notApplied)
+            }
+        }
+    }
+
     @Test("a transaction used after its end is refused", .timeLimit(.minutes(1)))
     func escapedTransaction() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in

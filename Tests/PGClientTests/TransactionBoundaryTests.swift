@@ -20,7 +20,7 @@ struct TransactionBoundaryTests {
     @Test("of statements that set out at once, none runs before BEGIN", .timeLimit(.minutes(2)))
     func concurrentBeginning() async throws {
         let rows = try await rows { client in
-            for round in 0..<1_500 {
+            for round in 0..<4_000 {
                 await #expect(throws: Stop.self) {
                     try await client.transaction { transaction in
                         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -100,5 +100,35 @@ struct TransactionBoundaryTests {
             }
         }
         #expect(rows == 0)
+    }
+
+    @Test("a savepoint that outlives its transaction does not close the connection of the next", .timeLimit(.minutes(1)))
+    func straySavepoint() async throws {
+        let rows = try await rows { client in
+            let (entered, enter) = AsyncStream.makeStream(of: Void.self)
+            let (ended, end) = AsyncStream.makeStream(of: Void.self)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                try await client.transaction { transaction in
+                    group.addTask {
+                        await #expect(throws: Stop.self) {
+                            try await transaction.savepoint { _ in
+                                enter.finish()
+                                for await _ in ended {}
+                                throw Stop()
+                            }
+                        }
+                    }
+                    for await _ in entered {}
+                }
+                try await client.transaction { transaction in
+                    _ = try await transaction.run(SQL("insert into t values (1)").execute)
+                    end.finish()
+                    try await group.waitForAll()
+                    _ = try await transaction.run(SQL("insert into t values (2)").execute)
+                }
+            }
+            #expect(client.metrics.connected == 1)
+        }
+        #expect(rows == 2)
     }
 }

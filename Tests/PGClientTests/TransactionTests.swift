@@ -87,6 +87,19 @@ struct TransactionTests {
         }
     }
 
+    @Test("a savepoint that was undone is gone", .timeLimit(.minutes(1)))
+    func savepointReleased() async throws {
+        try await with { client in
+            let error = await caught {
+                try await client.transaction { transaction in
+                    await #expect(throws: Stop.self) { try await transaction.savepoint { _ in throw Stop() } }
+                    _ = try await transaction.run(SQL("rollback to savepoint market_1").execute)
+                }
+            }
+            #expect(error?.sqlState?.code == "3B001")
+        }
+    }
+
     @Test("transactions that collide under serializable are run again until both are done", .timeLimit(.minutes(1)))
     func serializationRetry() async throws {
         try await with { client in

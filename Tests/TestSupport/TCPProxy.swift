@@ -18,6 +18,8 @@ public final class TCPProxy: Sendable {
         var sent = 0
         var cutsAnswers = false
         var isStalled = false
+        /// Bytes from client to server that still pass before everything stalls; nil for no limit.
+        var bytesUntilStall: Int?
         var closed = false
     }
 
@@ -59,6 +61,22 @@ public final class TCPProxy: Sendable {
         state.withLockedValue { $0.isStalled = true }
     }
 
+    /// Lets so many bytes more pass from client to server, then stalls.
+    public func stall(after bytes: Int) {
+        state.withLockedValue { $0.bytesUntilStall = bytes }
+    }
+
+    /// Passes things on again; what came while it was stalled is lost.
+    public func resume() {
+        state.withLockedValue { state in
+            state.isStalled = false
+            state.bytesUntilStall = nil
+        }
+    }
+
+    /// Connections that it relays now.
+    public var openConnections: Int { state.withLockedValue { $0.descriptors.count / 2 } }
+
     /// Behaves again, for new connections.
     public func heal() {
         cut()
@@ -66,6 +84,7 @@ public final class TCPProxy: Sendable {
             state.bytesLeft = nil
             state.cutsAnswers = false
             state.isStalled = false
+            state.bytesUntilStall = nil
         }
     }
 
@@ -143,6 +162,13 @@ public final class TCPProxy: Sendable {
 
     private func upward(_ count: Int, _ state: inout State) -> (pass: Int, goesOn: Bool) {
         if state.isStalled { return (0, true) }
+        if let left = state.bytesUntilStall {
+            let pass = min(left, count)
+            state.sent += pass
+            state.bytesUntilStall = left - pass
+            if count > left { state.isStalled = true }
+            return (pass, true)
+        }
         guard let left = state.bytesLeft else {
             state.sent += count
             return (count, true)

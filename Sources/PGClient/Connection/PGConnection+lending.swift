@@ -10,6 +10,7 @@ extension PGConnection {
     struct Lent {
         let loan: Loan
         let begin: StaticString
+        let limits: TransactionLimits?
         /// Whether BEGIN was sent.
         var hasBegun = false
     }
@@ -18,14 +19,15 @@ extension PGConnection {
     /// transaction's tasks may reach it in another order than they set out, and some may be cancelled before they do.
     ///
     /// - Returns: nil when the connection is gone; it is closed then.
-    func lend(beginningWith begin: StaticString) -> Loan? {
+    func lend(beginningWith begin: StaticString, limits: TransactionLimits? = nil) -> Loan? {
         guard isAlive() else {
             close()
             return nil
         }
         loans += 1
         let loan = Loan(number: loans)
-        lent = Lent(loan: loan, begin: begin)
+        lent = Lent(loan: loan, begin: begin, limits: limits)
+        statementLimit = limits?.statement.map { $0 > .zero ? $0 : nil } ?? sessionLimit
         return loan
     }
 
@@ -33,7 +35,10 @@ extension PGConnection {
     ///
     /// - Throws: `PGError` of kind notRunning when the transaction has ended.
     func frame(_ loan: Loan?) throws(PGError) -> Frame {
-        guard let loan else { return Frame() }
+        guard let loan else {
+            statementLimit = sessionLimit
+            return Frame()
+        }
         guard let lent, lent.loan == loan else { throw PGError(.notRunning, "the transaction has ended") }
         guard lent.hasBegun else { return Frame(begin: lent.begin, inTransaction: true) }
         if !broken, PQtransactionStatus(handle) == PQTRANS_IDLE {
@@ -56,6 +61,9 @@ extension PGConnection {
         guard let lent, lent.loan == loan else { throw PGError(.notRunning, "the transaction has ended") }
         self.lent = nil
         guard lent.hasBegun else { return nil }
+        guard let handle, !broken, PQstatus(handle) == CONNECTION_OK else {
+            throw PGError(.connection, "the connection was lost before COMMIT was sent")
+        }
         heedsCancellation = false
         defer { heedsCancellation = true }
         return try run([.commit], Frame(inTransaction: true, commits: true)).first
@@ -71,6 +79,11 @@ extension PGConnection {
         }
         if !isClean() { close() }
         return !broken
+    }
+
+    /// Closes the connection if the transaction still has it.
+    func giveUp(_ loan: Loan) {
+        if lent?.loan == loan { close() }
     }
 
     private func rollBack() {

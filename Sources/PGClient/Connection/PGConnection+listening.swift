@@ -8,19 +8,24 @@ extension PGConnection {
         try script("listen \(quoted)")
     }
 
-    /// Waits until something was said, or the connection is lost.
+    /// Waits until something was said, or the connection is lost. What was said besides stays for who asks next, who may wait behind us already.
     ///
     /// Silence has no limit here, for it is what a channel mostly says. A server that cannot be reached any more is found by TCP within half a minute
     /// (`ConnectionString`), over a Unix socket at once.
-    func waitForNotifications() throws(PGError) -> [Notification] {
+    func nextNotification() throws(PGError) -> Notification {
+        guard handle != nil, !broken else { throw PGError(.connection, "the connection is closed") }
         drainNotifications()
         while received.isEmpty {
-            try wait(.reading, until: nil, cancellable: true)
+            do throws(PGError) {
+                try wait(.reading, until: nil, cancellable: true)
+            } catch  where error.kind == .cancelled {
+                // Nothing runs that would have to be stopped: the connection can go on listening.
+                throw PGError(.cancelled, error.message)
+            }
             guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { throw failure("the connection was lost") }
             drainNotifications()
         }
-        defer { received = [] }
-        return received
+        return received.removeFirst()
     }
 
     /// Whether a COPY is under way.
@@ -45,6 +50,7 @@ extension PGConnection {
         do throws(PGError) {
             if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled") }
             if let loan { try begin(loan) }
+            patience = patience(for: 1)
             return .success(try step(self))
         } catch {
             // Nothing is committed by a step.

@@ -23,24 +23,34 @@ extension PGConnection {
     }
 }
 
+extension PGConnection {
+    /// The same from any task; cancelling the task ends it at the server, and the connection with it.
+    @discardableResult
+    nonisolated func runScript(_ text: String) async throws(PGError) -> Int {
+        try await cancellable { connection throws(PGError) in try connection.script(text) }
+    }
+}
+
 /// A connection for set-up work, of this package alone: making databases, roles and schemas.
 package struct AdministrativeConnection: Sendable {
     let connection: PGConnection
 
-    /// Connects with libpq's string as it is.
+    /// Connects, without settings of the session.
     package init(_ url: String, logger: Logger) async throws(PGError) {
+        let string = try ConnectionString(url, applicationName: "market")
         connection = PGConnection(number: 0, statementCacheSize: 0, logger: logger)
-        try await connection.connect(url, settings: [], timeout: .seconds(10))
+        try await connection.cancellable { connection throws(PGError) in try connection.connect(string, settings: [], timeout: .seconds(10))
+        }
     }
 
     /// Runs a text of one or more statements.
     package func script(_ text: String) async throws(PGError) {
-        try await connection.script(text)
+        try await connection.runScript(text)
     }
 
     /// Runs a query and returns how many rows it gives.
     package func rowCount(_ query: String) async throws(PGError) -> Int {
-        try await connection.script(query)
+        try await connection.runScript(query)
     }
 
     package func close() async {

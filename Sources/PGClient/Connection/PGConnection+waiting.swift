@@ -86,6 +86,11 @@ extension PGConnection {
         return result
     }
 
+    /// How long the server may stay silent while it runs so many statements: it may hold back the answer to each until the last is done.
+    func patience(for statements: Int) -> Duration? {
+        bound ?? statementLimit.map { $0 * max(statements, 1) + grace }
+    }
+
     private var deadlineOfAnswer: ContinuousClock.Instant? { patience.map { .now + $0 } }
 
     /// Stops what runs on the server, without waiting, and closes the connection: the server has stopped answering.

@@ -10,14 +10,10 @@ actor PGConnection {
 
     nonisolated let number: Int
     /// Of the server's process that serves this connection; 0 before there is one.
-    private(set) var backendPID: Int32 = 0
+    var backendPID: Int32 = 0
     var handle: OpaquePointer?
     var statements: StatementCache
     var received: [Notification] = []
-    /// A prepare that was planned and goes out with the next pipeline.
-    var pendingPrepare: (key: StatementCache.Key, name: String, dropping: String?)?
-    /// Names given within the pipeline that is being written.
-    var preparedNow: [StatementCache.Key: String] = [:]
     /// The transaction that it is lent to.
     var lent: Lent?
     /// How often it was lent.
@@ -26,8 +22,15 @@ actor PGConnection {
     var broken = false
     /// Whether cancelling the caller's task stops what runs. Not while a transaction is being ended.
     var heedsCancellation = true
-    /// How long the server may stay silent before it is given up; nil for as long as it likes. Longer than the server's own limits: it is for one
-    /// that hangs or cannot be reached any more.
+    /// How long the server lets a statement run in this session; nil for as long as it takes.
+    var sessionLimit: Duration?
+    /// The same in the transaction that it is lent to.
+    var statementLimit: Duration?
+    /// How long the server may stay silent beyond its own limit before it is given up: it hangs then, or cannot be reached any more.
+    var grace: Duration = .seconds(5)
+    /// How long it may stay silent whatever its limits are: while connecting, and when an idle connection is tried.
+    var bound: Duration?
+    /// How long it may stay silent now; nil for as long as it likes.
     var patience: Duration?
     let logger: Logger
 
@@ -39,56 +42,9 @@ actor PGConnection {
     }
 
     isolated deinit {
-        // Only reached without `close()` when connecting was given up; nobody else holds the handle any more.
+        // Only reached without `close()` when the connection was given up; nobody else holds the handle any more.
         if let handle { PQfinish(handle) }
         thread.stop()
-    }
-
-    /// Connects, within `timeout`, and applies the session settings.
-    ///
-    /// Settings that the string's own `options` make are left as they are; `role` is not, because it takes rights away.
-    func connect(
-        _ conninfo: String, settings: [(name: String, value: String)], timeout: Duration, patience: Duration? = nil
-    ) throws(PGError) {
-        guard let new = PQconnectStart(conninfo) else { throw PGError(.connection, "no memory for a connection") }
-        handle = new
-        // libpq writes notices to stderr by itself otherwise.
-        PQsetNoticeReceiver(new, { _, _ in }, nil)
-        do throws(PGError) {
-            try finishConnecting(until: .now + timeout)
-            guard PQsetnonblocking(new, 1) == 0 else { throw failure("the connection cannot be made non-blocking") }
-            backendPID = PQbackendPID(new)
-            let options = PQoptions(new).map { String(cString: $0) } ?? ""
-            try apply(settings.filter { $0.name == "role" || !ConnectionString.options(options, set: $0.name) })
-            self.patience = patience
-        } catch {
-            close()
-            throw error
-        }
-    }
-
-    private func finishConnecting(until deadline: ContinuousClock.Instant) throws(PGError) {
-        var state = PGRES_POLLING_WRITING
-        while true {
-            switch state {
-            case PGRES_POLLING_OK: return
-            case PGRES_POLLING_READING: try wait(.reading, until: deadline, cancellable: true)
-            case PGRES_POLLING_WRITING: try wait(.writing, until: deadline, cancellable: true)
-            default: throw failure("cannot connect")
-            }
-            state = PQconnectPoll(handle)
-        }
-    }
-
-    private func apply(_ settings: [(name: String, value: String)]) throws(PGError) {
-        guard !settings.isEmpty else { return }
-        var statements: [Statement] = []
-        for setting in settings {
-            statements.append(try Statement(SQL("select set_config(\(setting.name), \(setting.value), false)")))
-        }
-        for result in try exchange(statements, .init()) {
-            if let error = result.error() { throw error }
-        }
     }
 
     /// Ends the connection; it cannot be used afterwards.

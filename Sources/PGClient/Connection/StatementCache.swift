@@ -10,8 +10,8 @@ struct StatementCache {
     enum Plan: Equatable {
         /// First use: not worth preparing yet.
         case unnamed
-        /// Second use: prepare it under this name, dropping the statement of the other name first where one is given.
-        case prepare(String, dropping: String?)
+        /// Second use: prepare it under this name.
+        case prepare(String)
         case prepared(String)
     }
 
@@ -23,6 +23,8 @@ struct StatementCache {
     private var entries: [Key: Entry] = [:]
     private var clock: UInt64 = 0
     private var names = 0
+    /// Names that the server holds and the map does not: to be dropped with the next pipeline.
+    private(set) var orphans: [String] = []
     let limit: Int
 
     init(limit: Int) {
@@ -34,33 +36,49 @@ struct StatementCache {
         clock += 1
         guard limit > 0 else { return .unnamed }
         guard let entry = entries[key] else {
-            let dropped = makeRoom()
+            makeRoom()
             entries[key] = Entry(name: nil, usedAt: clock)
-            // A prepared statement was dropped from the map; its name is freed with the next prepare.
-            if let dropped { orphans.append(dropped) }
             return .unnamed
         }
         entries[key]?.usedAt = clock
         if let name = entry.name { return .prepared(name) }
         names += 1
-        return .prepare("s\(names)", dropping: orphans.popLast())
+        return .prepare("s\(names)")
     }
 
-    private var orphans: [String] = []
+    /// How to run the statement where nothing can be prepared, in a transaction that has failed: ROLLBACK can run there.
+    func planWithoutPreparing(_ key: Key) -> Plan {
+        entries[key]?.name.map { .prepared($0) } ?? .unnamed
+    }
 
     /// The server has prepared it: only now is it so, for a prepare behind an error in a pipeline never ran.
     mutating func didPrepare(_ key: Key, as name: String) {
-        entries[key]?.name = name
+        if entries[key] != nil, entries[key]?.name == nil {
+            entries[key]?.name = name
+        } else {
+            // It had to make room for another of the same pipeline.
+            orphans.append(name)
+        }
     }
 
-    /// The statement's plan no longer fits the schema, or the server has forgotten it.
+    /// The server has dropped the first of the orphans.
+    mutating func didDropFirst() {
+        orphans.removeFirst()
+    }
+
+    /// The statement's plan no longer fits the schema.
     mutating func forget(_ key: Key) {
-        entries[key] = nil
+        if let name = entries.removeValue(forKey: key)?.name { orphans.append(name) }
     }
 
-    private mutating func makeRoom() -> String? {
-        guard entries.count >= limit, let oldest = entries.min(by: { $0.value.usedAt < $1.value.usedAt }) else { return nil }
-        entries[oldest.key] = nil
-        return oldest.value.name
+    /// The server has forgotten what was prepared: the session was reset.
+    mutating func forgetAll() {
+        entries = [:]
+        orphans = []
+    }
+
+    private mutating func makeRoom() {
+        guard entries.count >= limit, let oldest = entries.min(by: { $0.value.usedAt < $1.value.usedAt }) else { return }
+        forget(oldest.key)
     }
 }

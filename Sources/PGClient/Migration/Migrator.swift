@@ -31,6 +31,8 @@ public struct Migrator: Sendable {
 
     /// Applies what is missing and returns the numbers applied. Several at once take turns.
     ///
+    /// Cancelling the task stops what runs or waits at the server.
+    ///
     /// - Throws: `MigrationError` when the database is newer or an applied migration was edited; `PGError` from the server, after which
     ///   all earlier migrations are applied and the failed one not at all.
     public func migrate(_ configuration: PGClient.Configuration, logger: Logger) async throws -> [Int] {
@@ -38,9 +40,11 @@ public struct Migrator: Sendable {
         // A migration may take as long as it takes; it waits for its locks no longer than a server does.
         configuration.statementTimeout = .zero
         let connection = PGConnection(number: 0, statementCacheSize: 0, logger: logger)
-        try await connection.connect(
-            ConnectionString.completed(configuration.url, applicationName: "market migrate"), settings: configuration.sessionSettings,
-            timeout: configuration.connectTimeout)
+        let string = try ConnectionString(configuration.url, applicationName: "market migrate")
+        let (settings, timeout) = (configuration.sessionSettings, configuration.connectTimeout)
+        try await connection.cancellable { connection throws(PGError) in
+            try connection.connect(string, settings: settings, timeout: timeout)
+        }
         do {
             let numbers = try await migrate(on: connection, logger: logger)
             await connection.close()
@@ -52,8 +56,8 @@ public struct Migrator: Sendable {
     }
 
     private func migrate(on connection: PGConnection, logger: Logger) async throws -> [Int] {
-        try await connection.script("set lock_timeout = 0; select pg_advisory_lock(\(Self.advisoryLock)); set lock_timeout = '10s'")
-        try await connection.script(
+        try await connection.runScript("set lock_timeout = 0; select pg_advisory_lock(\(Self.advisoryLock)); set lock_timeout = '10s'")
+        try await connection.runScript(
             """
             create table if not exists schema_migration (
                 number     integer     primary key,
@@ -82,7 +86,7 @@ public struct Migrator: Sendable {
             _ = try await transaction.run(
                 SQL("insert into schema_migration (number, name, checksum) values (\(migration.number), \(migration.name), \(checksum))")
                     .execute)
-            try await connection.script(migration.sql)
+            try await connection.runScript(migration.sql)
             try await transaction.commit()
         } catch {
             _ = await connection.takeBack(transaction.loan)

@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 /// The state is one struct behind a lock, and each decision is made in one go under it; connecting and closing happen outside.
 final class ConnectionPool: Sendable {
     let configuration: PGClient.Configuration
-    private let conninfo: Result<String, PGError>
+    private let conninfo: Result<ConnectionString, PGError>
     private let logger: Logger
     private let state: NIOLockedValueBox<PoolState>
 
@@ -16,7 +16,7 @@ final class ConnectionPool: Sendable {
         self.logger = logger
         state = NIOLockedValueBox(PoolState(maxConnections: configuration.maxConnections, maxWaiters: configuration.maxWaiters))
         conninfo = Result { () throws(PGError) in
-            try ConnectionString.completed(configuration.url, applicationName: configuration.applicationName)
+            try ConnectionString(configuration.url, applicationName: configuration.applicationName)
         }
     }
 
@@ -39,8 +39,12 @@ final class ConnectionPool: Sendable {
     private func connect(_ number: Int) async throws(PGError) -> PGConnection {
         let connection = PGConnection(number: number, statementCacheSize: configuration.statementCacheSize, logger: logger)
         do throws(PGError) {
-            try await open(connection, try conninfo.get())
-            state.withLockedValue { $0.didConnect() }
+            let (conninfo, configuration) = (try conninfo.get(), configuration)
+            try await connection.cancellable { connection throws(PGError) in
+                connection.grace = configuration.grace
+                try connection.connect(conninfo, settings: configuration.sessionSettings, timeout: configuration.connectTimeout)
+            }
+            state.withLockedValue { $0.didConnect() }?.resume()
             return connection
         } catch  where error.kind == .cancelled {
             // Says nothing about the server; another waiter may take the place.
@@ -54,44 +58,44 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    private func open(_ connection: PGConnection, _ conninfo: String) async throws(PGError) {
-        let configuration = configuration
-        let result: Result<Void, PGError> = await withTaskCancellationHandler {
-            do throws(PGError) {
-                try await connection.connect(
-                    conninfo, settings: configuration.sessionSettings, timeout: configuration.connectTimeout,
-                    patience: configuration.patience)
-                return .success(())
-            } catch {
-                return .failure(error)
+    private func wait() async throws(PGError) -> PGConnection {
+        let deadline = ContinuousClock.now + configuration.acquireTimeout
+        var goesFirst = false
+        while true {
+            switch await standInLine(until: deadline, first: goesFirst) {
+            case .lend(let connection): return connection
+            case .fail(let error): throw error
+            case .connect(let number):
+                do throws(PGError) {
+                    return try await connect(number)
+                } catch {
+                    // As long as another connection is open, its turn may come: back to the head of the line.
+                    guard error.kind == .connection, metrics.open > 0, deadline > .now else { throw error }
+                    goesFirst = true
+                }
             }
-        } onCancel: {
-            connection.wake.signal()
         }
-        try result.get()
     }
 
-    private func wait() async throws(PGError) -> PGConnection {
+    private func standInLine(until deadline: ContinuousClock.Instant, first: Bool) async -> PoolState.Turn {
         let ticket = state.withLockedValue { $0.ticket() }
-        let deadline = ContinuousClock.now + configuration.acquireTimeout
-        let turn = await withTaskCancellationHandler {
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<PoolState.Turn, Never>) in
-                let resolved = state.withLockedValue { $0.enqueue(ticket, until: deadline, continuation) }
+                let resolved = state.withLockedValue { $0.enqueue(ticket, until: deadline, first: first, now: .now, continuation) }
                 resolved?.resume()
             }
         } onCancel: {
             state.withLockedValue { $0.cancel(ticket) }?.resume()
         }
-        switch turn {
-        case .lend(let connection): return connection
-        case .connect(let number): return try await connect(number)
-        case .fail(let error): throw error
-        }
     }
 
-    /// Ends waits that are past their time. Called ten times a second.
-    func expireWaiters() {
-        for waiter in state.withLockedValue({ $0.expire(now: .now) }) { waiter.resume() }
+    /// Ends waits that are past their time, and has one who waits try where connecting failed before. Called ten times a second.
+    func keepTime() {
+        let resumptions = state.withLockedValue { state in
+            let expired = state.expire(now: .now)
+            return state.tryAgain(now: .now).map { expired + [$0] } ?? expired
+        }
+        for resumption in resumptions { resumption.resume() }
     }
 
     /// Idle connections that nobody has tried for the interval, taken out for a try.

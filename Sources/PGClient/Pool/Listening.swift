@@ -30,7 +30,6 @@ actor Listener {
     private let channels: [String]
     private let logger: Logger
     private var connection: PGConnection?
-    private var pending: [Notification] = []
     private var attempts = 0
 
     init(_ configuration: PGClient.Configuration, channels: [String], logger: Logger) {
@@ -39,39 +38,51 @@ actor Listener {
         self.logger = logger
     }
 
-    func start() async throws(PGError) {
+    /// - Returns: false when another task has made the connection meanwhile.
+    @discardableResult
+    func start() async throws(PGError) -> Bool {
         let new = PGConnection(number: 0, statementCacheSize: 0, logger: logger)
-        try await new.connect(
-            ConnectionString.completed(configuration.url, applicationName: configuration.applicationName),
-            settings: configuration.sessionSettings, timeout: configuration.connectTimeout)
-        for channel in channels { try await new.listen(to: channel) }
+        let string = try ConnectionString(configuration.url, applicationName: configuration.applicationName)
+        let (settings, timeout, channels) = (configuration.sessionSettings, configuration.connectTimeout, channels)
+        try await new.cancellable { new throws(PGError) in
+            try new.connect(string, settings: settings, timeout: timeout)
+            new.patience = new.patience(for: 1)
+            for channel in channels { try new.listen(to: channel) }
+        }
+        guard connection == nil else {
+            await new.close()
+            return false
+        }
         connection = new
         attempts = 0
+        return true
     }
 
+    /// The next one that was said; of several tasks that ask, each gets others.
     func next() async throws -> Notifications.Element {
         while true {
-            if !pending.isEmpty { return .notification(pending.removeFirst()) }
             guard let connection else {
-                try await reconnect()
-                return .reconnected
+                if try await reconnect() { return .reconnected }
+                continue
             }
             do throws(PGError) {
-                pending = try await connection.cancellable { connection throws(PGError) in try connection.waitForNotifications() }
+                return .notification(try await connection.cancellable { connection throws(PGError) in try connection.nextNotification() })
             } catch {
                 if error.kind == .cancelled { throw error }
-                logger.warning("a listener lost its connection", metadata: ["error": "\(error)"])
                 await connection.close()
+                guard self.connection === connection else { continue }
+                logger.warning("a listener lost its connection", metadata: ["error": "\(error)"])
                 self.connection = nil
             }
         }
     }
 
-    private func reconnect() async throws {
+    private func reconnect() async throws -> Bool {
         while true {
-            do {
+            do throws(PGError) {
                 return try await start()
             } catch {
+                if error.kind == .cancelled { throw error }
                 attempts += 1
                 // 5 ms doubled up to 1 s, spread as the pool's are.
                 try await Task.sleep(for: .milliseconds(min(5.0 * Double(1 << min(attempts, 8)), 1000) * Double.random(in: 1...1.5)))

@@ -7,9 +7,9 @@ extension PGClient {
         public var maxConnections = 8
         /// Callers that may wait for a connection at once; more are told so at once.
         public var maxWaiters = 10_000
-        /// How long a caller waits for a connection.
+        /// How long a caller waits in line for a connection. One whose turn it is to make a connection waits for that besides: `connectTimeout`.
         public var acquireTimeout: Duration = .seconds(5)
-        /// How long making a connection may take.
+        /// How long making a connection may take, for each host that is tried; `connect_timeout` of the URL goes before.
         public var connectTimeout: Duration = .seconds(5)
         /// Longest run of one statement; 0 for no limit.
         public var statementTimeout: Duration = .seconds(30)
@@ -19,6 +19,8 @@ extension PGClient {
         public var idleInTransactionTimeout: Duration = .seconds(30)
         /// Idle connections are tried this often.
         public var healthCheckInterval: Duration = .seconds(10)
+        /// How long an idle connection that is tried may take to answer.
+        public var healthCheckTimeout: Duration = .seconds(5)
         /// Graceful shutdown waits this long for what is lent.
         public var drainTimeout: Duration = .seconds(10)
         /// Prepared statements per connection; 0 for none, as some poolers want it.
@@ -32,8 +34,8 @@ extension PGClient {
             self.url = url
         }
 
-        /// Longest silence of the server before a connection is given up: it must have ended the statement by itself before.
-        var patience: Duration? { statementTimeout == .zero ? nil : statementTimeout + .seconds(5) }
+        /// How much longer than its own limit the server may stay silent before a connection is given up: it must have ended the statement before.
+        package var grace: Duration = .seconds(5)
 
         /// What each session is set to when it begins.
         var sessionSettings: [(name: String, value: String)] {
@@ -51,9 +53,9 @@ extension PGClient {
 }
 
 extension Duration {
-    /// Whole milliseconds, as PostgreSQL's settings take them.
-    fileprivate var inMilliseconds: String {
+    /// Whole milliseconds, as PostgreSQL's settings take them; at least one, for 0 would be no limit.
+    var inMilliseconds: String {
         let (seconds, attoseconds) = components
-        return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms"
+        return "\(max(seconds * 1000 + attoseconds / 1_000_000_000_000_000, self > .zero ? 1 : 0))ms"
     }
 }

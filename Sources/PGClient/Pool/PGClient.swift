@@ -44,7 +44,7 @@ public final class PGClient: PGSession, Service {
             } catch {
                 return  // Cancelled instead of shut down: no grace.
             }
-            pool.expireWaiters()
+            pool.keepTime()
             guard pool.isDraining else { continue }
             let deadline = drainUntil ?? .now + configuration.drainTimeout
             drainUntil = deadline
@@ -63,15 +63,21 @@ public final class PGClient: PGSession, Service {
             } catch {
                 return  // The client ends.
             }
-            for connection in pool.takeForHealthCheck() {
-                do throws(PGError) {
-                    _ = try await connection.execute([Statement(command: "select 1")])
-                    pool.release(connection, reusable: true)
-                } catch {
-                    logger.info("an idle connection was dead", metadata: ["error": "\(error)"])
-                    pool.release(connection, reusable: false)
-                }
+            // All at once: one that hangs does not keep the others from those who wait for them.
+            await withTaskGroup { group in
+                for connection in pool.takeForHealthCheck() { group.addTask { await self.check(connection) } }
             }
+        }
+    }
+
+    private func check(_ connection: PGConnection) async {
+        do throws(PGError) {
+            try await connection.check(within: configuration.healthCheckTimeout)
+            pool.release(connection, reusable: true)
+        } catch {
+            logger.info("an idle connection was dead", metadata: ["error": "\(error)"])
+            await connection.close()
+            pool.release(connection, reusable: false)
         }
     }
 

@@ -7,6 +7,28 @@ public enum Isolation: Sendable {
     case serializable
 }
 
+/// Limits of one transaction instead of the session's, for what is known to take long. The client has to know of them: it gives a server up that is silent
+/// for longer than its statements may run, and does not see what a statement of the body sets.
+public struct TransactionLimits: Sendable {
+    /// Longest run of one statement; 0 for no limit.
+    public var statement: Duration?
+    /// Longest silence between two statements; 0 for no limit.
+    public var idle: Duration?
+
+    public init(statement: Duration? = nil, idle: Duration? = nil) {
+        self.statement = statement
+        self.idle = idle
+    }
+
+    /// What sets them, behind BEGIN.
+    var command: String? {
+        let settings = [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)].compactMap { name, limit in
+            limit.map { "set_config('\(name)', '\($0.inMilliseconds)', true)" }
+        }
+        return settings.isEmpty ? nil : "select \(settings.joined(separator: ", "))"
+    }
+}
+
 /// An open transaction. Taking this as a parameter is how a function says "I must be inside a transaction".
 public struct PGTransaction: PGSession {
     let connection: PGConnection
@@ -38,10 +60,11 @@ public struct PGTransaction: PGSession {
             return result
         } catch {
             do throws(PGError) {
-                _ = try await connection.finish([Statement(command: "rollback to savepoint \(name)")], in: loan)
+                _ = try await connection.finish(
+                    [Statement(command: "rollback to savepoint \(name)"), Statement(command: "release savepoint \(name)")], in: loan)
             } catch {
                 // The transaction cannot go on: without its connection it cannot commit either. What the body threw says why.
-                await connection.close()
+                await connection.giveUp(loan)
             }
             throw error
         }
@@ -68,17 +91,18 @@ public struct PGTransaction: PGSession {
 extension PGClient {
     /// Commits on return, rolls back on throw and rethrows the body's own error.
     ///
-    /// A serialization failure (40001) or deadlock (40P01) runs the body again, `attempts` times in all, so the body may touch nothing but its
-    /// transaction. An error with outcome `.unknown` means that COMMIT was sent and its answer lost; it is never run again.
+    /// `limits` hold instead of the session's. A serialization failure (40001), a deadlock (40P01) or a prepared statement that the schema no longer fits runs the body again, `attempts` times in
+    /// all, so the body may touch nothing but its transaction. An error with outcome `.unknown` means that COMMIT was sent and its answer lost; it is never run again.
     public func transaction<R: Sendable>(
-        _ isolation: Isolation = .readCommitted, readOnly: Bool = false, attempts: Int = 1, _ body: (PGTransaction) async throws -> R
+        _ isolation: Isolation = .readCommitted, readOnly: Bool = false, attempts: Int = 1, limits: TransactionLimits? = nil,
+        _ body: (PGTransaction) async throws -> R
     ) async throws -> R {
         precondition(attempts >= 1, "a transaction is attempted once at least")
         var attempt = 1
         while true {
             do {
-                return try await transactOnce(Self.begin(isolation, readOnly: readOnly), body)
-            } catch let error as PGError where error.sqlState?.isTransient == true && error.outcome == .notApplied && attempt < attempts {
+                return try await transactOnce(Self.begin(isolation, readOnly: readOnly), limits, body)
+            } catch let error as PGError where error.mayGoBetterNextTime && attempt < attempts {
                 attempt += 1
                 // 1 ms doubled each time and spread, so that those who collided do not meet again.
                 try await Task.sleep(for: .milliseconds(Double(1 << min(attempt, 6)) * Double.random(in: 0.5...1)))
@@ -86,8 +110,10 @@ extension PGClient {
         }
     }
 
-    private func transactOnce<R: Sendable>(_ begin: StaticString, _ body: (PGTransaction) async throws -> R) async throws -> R {
-        let (connection, loan) = try await borrow(begin)
+    private func transactOnce<R: Sendable>(
+        _ begin: StaticString, _ limits: TransactionLimits?, _ body: (PGTransaction) async throws -> R
+    ) async throws -> R {
+        let (connection, loan) = try await borrow(begin, limits)
         let transaction = PGTransaction(connection, loan)
         do {
             let result = try await body(transaction)
@@ -104,10 +130,10 @@ extension PGClient {
     }
 
     /// A connection that was alive a moment ago: the first statement of a transaction cannot be tried on another one.
-    private func borrow(_ begin: StaticString) async throws(PGError) -> (PGConnection, PGConnection.Loan) {
+    private func borrow(_ begin: StaticString, _ limits: TransactionLimits?) async throws(PGError) -> (PGConnection, PGConnection.Loan) {
         while true {
             let connection = try await pool.acquire()
-            if let loan = await connection.lend(beginningWith: begin) { return (connection, loan) }
+            if let loan = await connection.lend(beginningWith: begin, limits: limits) { return (connection, loan) }
             pool.release(connection, reusable: false)
         }
     }
@@ -122,4 +148,8 @@ extension PGClient {
         case (.serializable, true): "begin isolation level serializable read only"
         }
     }
+}
+
+extension PGError {
+    fileprivate var mayGoBetterNextTime: Bool { outcome == .notApplied && (sqlState?.isTransient == true || isStaleStatement) }
 }

@@ -63,19 +63,21 @@ struct PoolState: Sendable {
             metrics.acquired += 1
             return .lend(last.connection)
         }
-        if metrics.open < maxConnections {
-            // While connecting fails, who asks is told so at once, until the next try is due.
-            if let failure, metrics.open == 0, now < failure.until {
-                metrics.refused += 1
-                return .refuse(failure.error)
-            }
-            return .connect(number: openOne())
+        // While connecting fails, who asks is told so at once, until the next try is due; where another connection is open, he waits for that.
+        if let failure, metrics.open == 0, now < failure.until {
+            metrics.refused += 1
+            return .refuse(failure.error)
         }
+        if mayConnect(now) { return .connect(number: openOne()) }
         guard waiters.count < maxWaiters else {
             metrics.refused += 1
             return .refuse(PGError(.poolFull, "\(maxWaiters) callers wait for a connection already"))
         }
         return .wait
+    }
+
+    private func mayConnect(_ now: ContinuousClock.Instant) -> Bool {
+        metrics.open < maxConnections && failure.map { $0.until <= now } ?? true
     }
 
     private mutating func openOne() -> Int {
@@ -91,9 +93,10 @@ struct PoolState: Sendable {
     }
 
     /// Stands in line; a turn that came up meanwhile, or a cancellation, is returned at once.
-    mutating func enqueue(_ ticket: UInt64, until deadline: ContinuousClock.Instant, _ continuation: CheckedContinuation<Turn, Never>)
-        -> Resumption?
-    {
+    mutating func enqueue(
+        _ ticket: UInt64, until deadline: ContinuousClock.Instant, first: Bool, now: ContinuousClock.Instant,
+        _ continuation: CheckedContinuation<Turn, Never>
+    ) -> Resumption? {
         if cancelledTickets.remove(ticket) != nil {
             return Resumption(continuation: continuation, turn: .fail(PGError(.cancelled, "the task was cancelled")))
         }
@@ -103,8 +106,10 @@ struct PoolState: Sendable {
             metrics.acquired += 1
             return Resumption(continuation: continuation, turn: .lend(last.connection))
         }
-        if metrics.open < maxConnections { return Resumption(continuation: continuation, turn: .connect(number: openOne())) }
-        waiters.append(Waiter(ticket: ticket, deadline: deadline, continuation: continuation))
+        // With nothing open nobody would come back to serve the line.
+        if mayConnect(now) || metrics.open == 0 { return Resumption(continuation: continuation, turn: .connect(number: openOne())) }
+        let waiter = Waiter(ticket: ticket, deadline: deadline, continuation: continuation)
+        if first { waiters.prepend(waiter) } else { waiters.append(waiter) }
         metrics.waiting = waiters.count
         return nil
     }
@@ -124,8 +129,7 @@ struct PoolState: Sendable {
     mutating func release(_ connection: PGConnection, reusable: Bool, now: ContinuousClock.Instant) -> Resumption? {
         guard reusable else {
             metrics.open -= 1
-            guard let waiter = popWaiter() else { return nil }
-            return Resumption(continuation: waiter.continuation, turn: .connect(number: openOne()))
+            return connectNext()
         }
         guard let waiter = popWaiter() else {
             idle.append(Idle(connection: connection, since: now))
@@ -141,17 +145,29 @@ struct PoolState: Sendable {
         return waiters.popFirst()
     }
 
-    mutating func didConnect() {
+    /// - Returns: who waits while there is room for another one.
+    mutating func didConnect() -> Resumption? {
         metrics.connected += 1
+        let hadFailed = failure != nil
         failure = nil
         failures = 0
+        return hadFailed ? connectNext() : nil
+    }
+
+    /// After a pause, one who waits may try where connecting failed.
+    mutating func tryAgain(now: ContinuousClock.Instant) -> Resumption? {
+        failure != nil && mayConnect(now) ? connectNext() : nil
+    }
+
+    private mutating func connectNext() -> Resumption? {
+        guard metrics.open < maxConnections, let waiter = popWaiter() else { return nil }
+        return Resumption(continuation: waiter.continuation, turn: .connect(number: openOne()))
     }
 
     /// Who wanted a connection made no longer does.
     mutating func connectAbandoned() -> Resumption? {
         metrics.open -= 1
-        guard let waiter = popWaiter() else { return nil }
-        return Resumption(continuation: waiter.continuation, turn: .connect(number: openOne()))
+        return connectNext()
     }
 
     /// A connection could not be made. When none is left, who waits is told why rather than left to its time-out.
