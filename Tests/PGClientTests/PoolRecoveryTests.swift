@@ -16,6 +16,8 @@ struct PoolRecoveryTests {
             $0.healthCheckInterval = .milliseconds(300)
             $0.healthCheckTimeout = .seconds(3)
             $0.acquireTimeout = .seconds(2)
+            $0.statementTimeout = .seconds(4)
+            $0.grace = .seconds(1)
         }
         try await withClient(cluster.url(), limits) { client in
             // The innermost comes back first, and is tried first.
@@ -31,16 +33,20 @@ struct PoolRecoveryTests {
             }
             kill(hung, SIGSTOP)
             defer { kill(hung, SIGCONT) }
-            // Its place is free again only after the check has given it up.
+            // Its place is free again only after it was given up.
             try await eventually { client.metrics.idle <= 3 }
             while client.metrics.open == 4 {
-                try await client.transaction { one in
-                    _ = try await one.run(Self.pid)
-                    try await client.transaction { two in
-                        _ = try await two.run(Self.pid)
-                        try await client.transaction { three in _ = try await three.run(Self.pid) }
+                let error = await caught {
+                    try await client.transaction { one in
+                        _ = try await one.run(Self.pid)
+                        try await client.transaction { two in
+                            _ = try await two.run(Self.pid)
+                            try await client.transaction { three in _ = try await three.run(Self.pid) }
+                        }
                     }
                 }
+                // On a busy machine a check may be over before the backend is stopped; then the next one who borrows it gives it up.
+                #expect(error == nil || error?.kind == .connection)
             }
             let pids = try await client.runAll((0..<4).map { _ in Self.pid })
             #expect(!pids.contains(hung))
