@@ -9,12 +9,12 @@ import Testing
         let refused = PGError(.server, "refused", sqlState: .lockNotAvailable)
         #expect(refused.outcome == .notApplied)
         func outcome(of results: [Result<RecordOutcome, any Error>]) throws -> PGError.Outcome {
-            let error = try #require(throws: PGError.self) { try EventRecorder.answer(of: results).get() }
+            let error = try #require(throws: PGError.self) { try RecordingDesk.answer(of: results).get() }
             return error.outcome
         }
         #expect(try outcome(of: [.success(.recorded), .failure(refused)]) == .unknown)
         #expect(try outcome(of: [.failure(refused), .success(.duplicate)]) == .unknown)
         #expect(try outcome(of: [.failure(refused), .failure(refused)]) == .notApplied)
-        #expect(try EventRecorder.answer(of: [.success(.recorded), .success(.duplicate)]).get() == [.recorded, .duplicate])
+        #expect(try RecordingDesk.answer(of: [.success(.recorded), .success(.duplicate)]).get() == [.recorded, .duplicate])
     }
 }

@@ -4,9 +4,11 @@ import ProductCatalog
 /// One transaction's worth of submissions: read the windows that they touch, insert the events, fold, write the windows.
 struct RecordingBatch {
     let submissions: [Submission]
+    private let bundles: BundleMemory
 
-    init(_ submissions: [Submission]) {
+    init(_ submissions: [Submission], bundles: BundleMemory) {
         self.submissions = submissions
+        self.bundles = bundles
     }
 
     /// Times that a batch is tried when another process got in between. Each time that process has committed, so this ends.
@@ -41,14 +43,26 @@ struct RecordingBatch {
 
     private func record(in transaction: PGTransaction, locking: Bool) async throws -> [Result<RecordOutcome, any Error>] {
         let references = submissions.map(ProductReference.init)
+        let distinct = Set(references)
         let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
-        let (_, resolutions, now) = try await transaction.run(
-            TradeNumber.claim(own), Resolution.of(Array(Set(references))), SQL("select now_ms()").value(Instant.self))
-        let keys = touchedWindows(references, resolutions)
-        // A statement of a later round trip sees all that was committed before the numbers were ours (read committed). The windows first: what is known
-        // may then be newer than they are, and the write will notice, but never older.
-        let (windows, known) = try await transaction.run(
-            locking ? WindowState.locked(keys) : WindowState.of(keys), PaymentEvent.known(of: own.union(named)))
+        let trades = own.union(named)
+        // The windows to be read hang on the products, which are looked up by the way: they are taken to be the windows that they were the last time.
+        let likely = touchedWindows(references) { bundles[$0] }
+        // Each statement sees what was committed when it begins (read committed): what is known, all that was recorded before the numbers were ours. The
+        // windows first: what is known may then be newer than they are, and the write will notice, but never older.
+        let resolutions: [ProductReference: Resolution]
+        let now: Instant
+        var windows: [WindowKey: StoredWindow]
+        var known: [PaymentEvent.Known]
+        (_, resolutions, now, windows, known) = try await transaction.run(
+            TradeNumber.claim(own), Resolution.of(Array(distinct)), SQL("select now_ms()").value(Instant.self),
+            locking ? WindowState.locked(likely) : WindowState.of(likely), PaymentEvent.known(of: trades))
+        let keys = touchedWindows(references) { resolutions[$0]?.product?.resourceIDs }
+        if !Set(keys).isSubset(of: likely) {
+            (windows, known) = try await transaction.run(
+                locking ? WindowState.locked(keys) : WindowState.of(keys), PaymentEvent.known(of: trades))
+        }
+        for reference in distinct { bundles[reference] = resolutions[reference]?.product?.resourceIDs }
 
         var judgement = Judgement(known: known, now: now)
         for (submission, reference) in zip(submissions, references) { judgement.judge(submission, resolutions[reference]) }
@@ -69,11 +83,11 @@ struct RecordingBatch {
     }
 
     /// The windows that the submissions touch if they are good, in the order of the key.
-    private func touchedWindows(_ references: [ProductReference], _ resolutions: [ProductReference: Resolution]) -> [WindowKey] {
+    private func touchedWindows(_ references: [ProductReference], _ bundle: (ProductReference) -> [Resource.ID]?) -> [WindowKey] {
         var keys: Set<WindowKey> = []
         for (submission, reference) in zip(submissions, references) {
-            guard let uid = UID(submission.message.uid), let product = resolutions[reference]?.product else { continue }
-            for resourceID in product.resourceIDs { keys.insert(WindowKey(resourceID: resourceID, uid: uid)) }
+            guard let uid = UID(submission.message.uid), let resourceIDs = bundle(reference) else { continue }
+            for resourceID in resourceIDs { keys.insert(WindowKey(resourceID: resourceID, uid: uid)) }
         }
         return keys.sorted()
     }
