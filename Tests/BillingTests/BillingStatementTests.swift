@@ -48,7 +48,6 @@ private func statements() throws -> StatementList {
         .init(audience.windows(at: instant).all(StoredWindow.self), as: .server),
         .init(audience.stored(at: instant, after: "", most: 10).values((UID, Instant, Bool).self), as: .server),
         .init(audience.counts(at: instant), as: .server),
-        .init(Audience.patience, as: .server),
         .init(EventFeed.page(of: publisher, after: .start, limit: 100), as: .tenant, widened: [3]),
         .init(QuarantinedMessage.keep(keepsake), as: .server),
         .init(QuarantinedMessage.page(of: publisher, in: .open, for: .conflict, below: message, limit: 10), as: .tenant, reading: kept),

@@ -2,8 +2,9 @@ import PGClient
 import ProductCatalog
 
 extension Audience {
-    /// How long one audience may take to be read: a million members to somebody who takes 100 KB a second. Its connection is lent for that time.
-    private static let longestRead = "10min"
+    /// How long one audience may take to be read: a million members to somebody who takes 100 KB a second. Its connection is lent for that time. The
+    /// reader decides how long a statement takes, and how long the transaction waits between two.
+    private static let patience = TransactionLimits(statement: .seconds(600), idle: .seconds(600))
     /// Windows in one go where each is decoded; memory is that of one batch.
     private static let batch = 5_000
 
@@ -14,7 +15,7 @@ extension Audience {
     @discardableResult
     public func read(from database: PGClient, _ body: (AudienceBatch) async throws -> Void) async throws -> Instant {
         try await Settling.wait(for: knownAt, in: database)
-        return try await database.transaction(.repeatableRead, readOnly: true) { transaction in
+        return try await database.transaction(.repeatableRead, readOnly: true, limits: Self.patience) { transaction in
             let instant = try await begin(transaction)
             guard knownAt == nil else {
                 try await readFolding(windows(at: instant), at: instant, in: transaction, body)
@@ -37,7 +38,7 @@ extension Audience {
     /// The number of members.
     public func count(in database: PGClient) async throws -> (at: Instant, count: Int) {
         try await Settling.wait(for: knownAt, in: database)
-        return try await database.transaction(.repeatableRead, readOnly: true) { transaction in
+        return try await database.transaction(.repeatableRead, readOnly: true, limits: Self.patience) { transaction in
             let instant = try await begin(transaction)
             let (current, stale) = try await transaction.run(counts(at: instant))
             var count = current
@@ -49,16 +50,9 @@ extension Audience {
     }
 
     private func begin(_ transaction: PGTransaction) async throws -> Instant {
-        let (now, _) = try await transaction.run(SQL("select now_ms()").value(Instant.self), Self.patience)
-        return at ?? now
+        if let at { return at }
+        return try await transaction.run(SQL("select now_ms()").value(Instant.self))
     }
-
-    /// The reader decides how long the statement takes, and how long the transaction waits between two.
-    static let patience: Query<[(String, String)]> = SQL(
-        """
-        select set_config('statement_timeout', \(longestRead), true), set_config('idle_in_transaction_session_timeout', \(longestRead), true)
-        """
-    ).values((String, String).self)
 
     /// What was copied of a page.
     private struct Page {

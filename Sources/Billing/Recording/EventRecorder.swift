@@ -18,8 +18,9 @@ public final class EventRecorder: Service {
 
     /// Settings for the sessions of a client that records. A statement that was planned while its table was empty would read the whole of it for each
     /// batch, until some ANALYZE tells PostgreSQL that it has grown: a first import would come to a crawl. Everything here is looked up by an index,
-    /// but for the one row of `installation`: that looks so dear then that PostgreSQL would compile a program to read it.
-    public static let sessionSettings = ["enable_seqscan": "off", "jit": "off"]
+    /// but for the one row of `installation`: that looks so dear then that PostgreSQL would compile a program to read it. And since no plan here hangs on
+    /// the values, none is made anew for them: looking up what a batch is about cost more to plan than to do.
+    public static let sessionSettings = ["enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"]
 
     public init(_ database: PGClient, logger: Logger) {
         let desk = RecordingDesk(database: database, bundles: BundleMemory(), logger: logger)
