@@ -49,7 +49,9 @@ struct TestServer: Sendable {
         let services = try AppServices(settings, logger: logger)
         let contract = try Contract.load()
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
-        let application = Listening(base: buildApplication(services, idleTimeout: idleTimeout), found: found)
+        let application = Announced(base: buildApplication(services, idleTimeout: idleTimeout)) { port in
+            if let port { found.yield(port) }
+        }
         let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
@@ -166,23 +168,4 @@ struct TestServer: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
-}
-
-/// Tells the port once the server listens.
-private struct Listening<Base: ApplicationProtocol>: ApplicationProtocol {
-    let base: Base
-    let found: AsyncStream<Int>.Continuation
-
-    var responder: Base.Responder { get async throws { try await base.responder } }
-    var server: HTTPServerBuilder { base.server }
-    var eventLoopGroup: any EventLoopGroup { base.eventLoopGroup }
-    var configuration: ApplicationConfiguration { base.configuration }
-    var logger: Logger { base.logger }
-    var services: [any Service] { base.services }
-    var processesRunBeforeServerStart: [@Sendable () async throws -> Void] { base.processesRunBeforeServerStart }
-
-    func onServerRunning(_ channel: any Channel) async {
-        await base.onServerRunning(channel)
-        if let port = channel.localAddress?.port { found.yield(port) }
-    }
 }

@@ -15,7 +15,7 @@ public enum TestCluster {
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
-                "fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "256MB", "max_connections": "300",
+                "fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "256MB", "max_connections": "1500",
             ],
             logger: logger)
         atexit {

@@ -4,10 +4,10 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// An application that says when it listens.
+/// An application that says when it listens, and on which port.
 struct Announced<Base: ApplicationProtocol>: ApplicationProtocol {
     let base: Base
-    let onListening: @Sendable () -> Void
+    let onListening: @Sendable (Int?) -> Void
 
     var responder: Base.Responder { get async throws { try await base.responder } }
     var server: HTTPServerBuilder { base.server }
@@ -19,6 +19,6 @@ struct Announced<Base: ApplicationProtocol>: ApplicationProtocol {
 
     func onServerRunning(_ channel: any Channel) async {
         await base.onServerRunning(channel)
-        onListening()
+        onListening(channel.localAddress?.port)
     }
 }

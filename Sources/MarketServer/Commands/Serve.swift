@@ -44,7 +44,7 @@ enum Serving {
         let safety = DatabaseSafety(services)
         let isChecked = try await check(services, safety)
         var running: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: Announced(base: buildApplication(services, gate: isChecked ? nil : safety), onListening: onListening))
+            .init(service: Announced(base: buildApplication(services, gate: isChecked ? nil : safety)) { _ in onListening() })
         ]
         if !isChecked { running.append(.init(service: safety, successTerminationBehavior: .ignore)) }
         var configuration = ServiceGroupConfiguration(

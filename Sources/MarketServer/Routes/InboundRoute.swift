@@ -63,7 +63,7 @@ struct InboundRoute: Sendable {
 
     /// A payment or refund that is recorded, now or before; all else is the router's, which may find it recorded already: sending again is safe.
     func express(_ route: Route) -> ExpressRoute {
-        ExpressRoute(route) { [recorder] request, body, answer in
+        ExpressRoute(route, maxBody: Self.maxBody) { [recorder] request, body, answer in
             guard request.query == nil, case .orderPay(let message)? = try? Callback(body) else { return false }
             recorder.record(Submission(message, inboundKey: TokenDigest(of: request.lastPart), body: body)) { result in
                 switch result {

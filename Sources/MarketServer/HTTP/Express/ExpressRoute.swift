@@ -12,13 +12,16 @@ struct ExpressRoute: Sendable {
 
     /// Of the route table, with one parameter as its last part at most.
     let route: Route
+    /// Bytes of a body at most; 0 where none is due.
+    private let maxBody: Int
     let begin: Begin
     /// The path, up to the parameter.
     private let start: Substring
     private let hasParameter: Bool
 
-    init(_ route: Route, begin: @escaping Begin) {
+    init(_ route: Route, maxBody: Int = 0, begin: @escaping Begin) {
         self.route = route
+        self.maxBody = maxBody
         self.begin = begin
         start = route.path.prefix { $0 != "{" }
         hasParameter = start.endIndex < route.path.endIndex
@@ -32,7 +35,7 @@ struct ExpressRoute: Sendable {
         let rest = bytes.dropFirst(start.utf8.count)
         let path = rest.prefix { $0 != UInt8(ascii: "?") }
         guard hasParameter ? !path.isEmpty && path.allSatisfy(Self.isPlain) : path.isEmpty else { return nil }
-        for field in head.headerFields where !Self.isUsual(field, in: head) { return nil }
+        for field in head.headerFields where !isUsual(field, in: head) { return nil }
         let query = path.endIndex < rest.endIndex ? String(rest[path.endIndex...].dropFirst()) : nil
         return ExpressRequest(head: head, lastPart: String(path) ?? "", query: query ?? nil)
     }
@@ -46,10 +49,10 @@ struct ExpressRoute: Sendable {
         }
     }
 
-    private static func isUsual(_ field: HTTPField, in head: HTTPRequest) -> Bool {
+    private func isUsual(_ field: HTTPField, in head: HTTPRequest) -> Bool {
         switch field.name {
         case .connection: field.value.lowercased() == "keep-alive"
-        case .contentLength: Int(field.value).map { $0 <= (head.method == .post ? InboundRoute.maxBody : 0) } ?? false
+        case .contentLength: Int(field.value).map { $0 <= maxBody } ?? false
         case .expect, .transferEncoding, .contentEncoding, .upgrade: false
         // Twice is a mistake that the router names.
         case .authorization: head.headerFields[values: .authorization].count == 1
