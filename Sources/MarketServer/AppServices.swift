@@ -13,6 +13,8 @@ struct AppServices: Sendable {
     let startedAt = Date()
     let metrics: MetricsRegistry
     let database: PGClient
+    /// Of recording and of checks alone.
+    let recording: PGClient
     let schema: Migrator
     let catalog: Catalog
     let authenticator: Authenticator
@@ -28,20 +30,21 @@ struct AppServices: Sendable {
         self.logger = logger
         self.metrics = metrics
         database = PGClient(settings.database, logger: logger)
+        recording = PGClient(settings.recording, logger: logger)
         schema = try Migrator(Schema.migrations)
         catalog = Catalog(database: database)
         authenticator = Authenticator(database: database, operatorToken: settings.operatorToken.map { TokenDigest(of: $0) })
         idempotency = Idempotency(database: database)
-        recorder = EventRecorder(database, logger: logger)
+        recorder = EventRecorder(recording, logger: logger)
         mailroom = Mailroom(database)
         quarantine = QuarantineDesk(database, recorder: recorder, logger: logger)
-        entitlements = Entitlements(database)
+        entitlements = Entitlements(database, lookups: recording)
         resources = ResourceDirectory(database)
     }
 
     /// What runs beside the HTTP server, in the order of starting. Shutdown goes the other way, the HTTP server first, so that each one still has
     /// what it stands on while it finishes.
     var services: [any Service] {
-        [database, authenticator, recorder, entitlements, quarantine, IdempotencySweep(database: database, logger: logger)]
+        [database, recording, authenticator, recorder, entitlements, quarantine, IdempotencySweep(database: database, logger: logger)]
     }
 }

@@ -147,7 +147,7 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
             // Without the settings it would not: else this test says nothing.
             let usual = try await fixture.client.run(SQL("explain \(PaymentEvent.known(of: trades).sql)").all(PlanLine.self)).map(\.text)
             #expect(usual.contains { $0.contains("Seq Scan on p") }, "\(usual)")
-            let settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
+            let settings = EventRecorder.recordingSettings.merging(["role": "market_server"]) { $1 }
             try await withClient(fixture.database.url, { $0.settings = settings }) { client in
                 for sql in [
                     PaymentEvent.known(of: trades).sql, WindowState.of(keys).sql, WindowState.locked(keys).sql, CurrentWindow.of(keys).sql,

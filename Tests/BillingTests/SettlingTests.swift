@@ -7,7 +7,7 @@ import Testing
 
 @Suite("What was known at an instant that is hardly past")
 struct SettlingTests {
-    @Test("an event that was being recorded at the instant is not told later and kept quiet now", .timeLimit(.minutes(1)))
+    @Test("an event that was being recorded at the instant is not told later and kept quiet now", .timeLimit(.minutes(5)))
     func inFlight() async throws {
         try await BillingFixture.with { market in
             let uid = try #require(UID("UID_late"))
@@ -46,7 +46,7 @@ struct SettlingTests {
         }
     }
 
-    @Test("where a transaction from before stays open, the answer is that it cannot be told yet", .timeLimit(.minutes(1)))
+    @Test("where a transaction from before stays open, the answer is that it cannot be told yet", .timeLimit(.minutes(5)))
     func stuck() async throws {
         try await BillingFixture.with { market in
             try await withClient(market.database.url) { other in

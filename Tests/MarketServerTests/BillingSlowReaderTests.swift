@@ -12,8 +12,9 @@ import Testing
 struct BillingSlowReaderTests {
     @Test("audiences that are not read keep nobody else from the database")
     func slowReaders() async throws {
-        func four(_ settings: inout ServerSettings) { settings.databaseConnections = 4 }
-        try await TestServer.with(configure: four) { server in
+        // Four of them for this: two are recording's.
+        func six(_ settings: inout ServerSettings) { settings.databaseConnections = 6 }
+        try await TestServer.with(configure: six) { server in
             let shop = try await BillingShop(server)
             // More than the sockets hold between the two ends.
             try await server.database.asOwner(

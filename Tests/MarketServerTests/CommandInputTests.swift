@@ -30,7 +30,7 @@ struct CommandInputTests {
         #expect(error.flatMap { CommandFailure(system: $0) }?.description.hasPrefix("cannot use /proc/nowhere: ") == true)
     }
 
-    @Test("a read that waits for bytes ends when its task is cancelled", .timeLimit(.minutes(1)))
+    @Test("a read that waits for bytes ends when its task is cancelled", .timeLimit(.minutes(5)))
     func cancelled() async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "market-\(UUID().uuidString).fifo").path
         #expect(mkfifo(path, 0o600) == 0)

@@ -61,7 +61,7 @@ struct FaultDatabaseTests {
 
     @Test(
         "killed under load: acknowledged ⊆ stored ⊆ sent, each once, and the windows agree; sent again, all of it is stored",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(5)))
     func killedUnderLoad() async throws {
         try await FaultServer.with { server, cluster in
             let shop = try await BillingShop(server)

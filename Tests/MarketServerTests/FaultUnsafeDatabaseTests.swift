@@ -126,7 +126,7 @@ struct FaultUnsafeDatabaseTests {
         }
     }
 
-    @Test("a database that answers only later is refused then", .timeLimit(.minutes(1)))
+    @Test("a database that answers only later is refused then", .timeLimit(.minutes(5)))
     func later() async throws {
         try await with(["fsync": "off"]) { cluster, _ in
             cluster.stop(.immediate)
@@ -143,7 +143,7 @@ struct FaultUnsafeDatabaseTests {
         }
     }
 
-    @Test("a server that is stopped before its database answers stops", .timeLimit(.minutes(1)))
+    @Test("a server that is stopped before its database answers stops", .timeLimit(.minutes(5)))
     func stopped() async throws {
         let settings = ServerSettings(databaseURL: "postgresql://127.0.0.1:1/nobody", operatorToken: nil)
         let services = try AppServices(settings, logger: quiet)

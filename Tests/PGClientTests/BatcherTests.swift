@@ -52,7 +52,7 @@ struct BatcherTests {
         }
     }
 
-    @Test("what arrives while a group is in flight forms the next one, and each caller gets his own answer", .timeLimit(.minutes(1)))
+    @Test("what arrives while a group is in flight forms the next one, and each caller gets his own answer", .timeLimit(.minutes(5)))
     func groups() async throws {
         let gate = Gate()
         let batcher = batcher(gate)
@@ -85,7 +85,7 @@ struct BatcherTests {
         #expect(groups.count <= 5, "\(groups.count) groups for 40 requests")
     }
 
-    @Test("no group is larger than allowed", .timeLimit(.minutes(1)))
+    @Test("no group is larger than allowed", .timeLimit(.minutes(5)))
     func largestGroup() async throws {
         let gate = Gate()
         let batcher = batcher(gate, maxBatch: 3)
@@ -100,7 +100,7 @@ struct BatcherTests {
         #expect(gate.groups.flatMap(\.self).count == 50)
     }
 
-    @Test("a full line refuses at once", .timeLimit(.minutes(1)))
+    @Test("a full line refuses at once", .timeLimit(.minutes(5)))
     func full() async throws {
         let gate = Gate()
         let batcher = batcher(gate, maxQueued: 2)
@@ -120,7 +120,7 @@ struct BatcherTests {
         }
     }
 
-    @Test("graceful shutdown answers what was submitted and refuses what is new", .timeLimit(.minutes(1)))
+    @Test("graceful shutdown answers what was submitted and refuses what is new", .timeLimit(.minutes(5)))
     func shutdown() async throws {
         let gate = Gate()
         let batcher = batcher(gate)

@@ -11,7 +11,7 @@ struct CancellationTests {
                 .value(Int.self))
     }
 
-    @Test("cancelling a task ends its statement on the server and says that nothing was written", .timeLimit(.minutes(1)))
+    @Test("cancelling a task ends its statement on the server and says that nothing was written", .timeLimit(.minutes(5)))
     func reachesTheServer() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int)")
@@ -37,7 +37,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("cancelling a transaction rolls it back and frees its locks", .timeLimit(.minutes(1)))
+    @Test("cancelling a transaction rolls it back and frees its locks", .timeLimit(.minutes(5)))
     func rollsBack() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int primary key)")
@@ -63,7 +63,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a transaction whose task is cancelled before COMMIT does not commit", .timeLimit(.minutes(1)))
+    @Test("a transaction whose task is cancelled before COMMIT does not commit", .timeLimit(.minutes(5)))
     func beforeCommit() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int)")
@@ -87,7 +87,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a task that is cancelled already sends nothing and harms no connection", .timeLimit(.minutes(1)))
+    @Test("a task that is cancelled already sends nothing and harms no connection", .timeLimit(.minutes(5)))
     func beforehand() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { $0.maxConnections = 1 }) { client in
@@ -107,7 +107,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("one task's cancellation inside a transaction does not stop its sibling", .timeLimit(.minutes(1)))
+    @Test("one task's cancellation inside a transaction does not stop its sibling", .timeLimit(.minutes(5)))
     func siblings() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in
@@ -143,7 +143,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a waiter that is cancelled leaves the line and the next is served", .timeLimit(.minutes(1)))
+    @Test("a waiter that is cancelled leaves the line and the next is served", .timeLimit(.minutes(5)))
     func waiter() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { $0.maxConnections = 1 }) { client in

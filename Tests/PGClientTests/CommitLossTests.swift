@@ -23,7 +23,7 @@ struct CommitLossTests {
         try await client.run(SQL("select count(*) from t where n = \(n)").value(Int.self))
     }
 
-    @Test("at any byte of COMMIT: what is called not applied is not there, and only then", .timeLimit(.minutes(1)))
+    @Test("at any byte of COMMIT: what is called not applied is not there, and only then", .timeLimit(.minutes(5)))
     func insideCommit() async throws {
         try await withProxy { proxy, client, direct in
             // How long COMMIT is on the wire, seen once undisturbed.
@@ -57,7 +57,7 @@ struct CommitLossTests {
         }
     }
 
-    @Test("before COMMIT: nothing was applied, and the error says so", .timeLimit(.minutes(1)))
+    @Test("before COMMIT: nothing was applied, and the error says so", .timeLimit(.minutes(5)))
     func beforeCommit() async throws {
         try await withProxy { proxy, client, direct in
             for bytes in [0, 1, 20, 60] {
@@ -77,7 +77,7 @@ struct CommitLossTests {
         }
     }
 
-    @Test("a commit whose answer is lost is never run again", .timeLimit(.minutes(1)))
+    @Test("a commit whose answer is lost is never run again", .timeLimit(.minutes(5)))
     func neverRetried() async throws {
         try await withProxy { proxy, client, direct in
             let runs = Counter()
@@ -96,7 +96,7 @@ struct CommitLossTests {
         }
     }
 
-    @Test("an autocommitted statement whose answer is lost has an unknown outcome, and the client recovers", .timeLimit(.minutes(1)))
+    @Test("an autocommitted statement whose answer is lost has an unknown outcome, and the client recovers", .timeLimit(.minutes(5)))
     func autocommit() async throws {
         try await withProxy { proxy, client, direct in
             proxy.cut(after: 1_000_000)
@@ -115,7 +115,7 @@ struct CommitLossTests {
         }
     }
 
-    @Test("a network that loses every packet is given up in bounded time", .timeLimit(.minutes(1)))
+    @Test("a network that loses every packet is given up in bounded time", .timeLimit(.minutes(5)))
     func stalled() async throws {
         try await TestDatabase.with(Self.schema) { database in
             let proxy = try TCPProxy(to: database.cluster.port)

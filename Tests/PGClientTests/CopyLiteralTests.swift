@@ -12,7 +12,7 @@ struct CopyLiteralTests {
         }
     }
 
-    @Test("a value stays a value, whatever stands around it", .timeLimit(.minutes(1)))
+    @Test("a value stays a value, whatever stands around it", .timeLimit(.minutes(5)))
     func values() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in

@@ -9,7 +9,7 @@ struct CopyLossTests {
     private static let schema = [Migration(number: 1, name: "t", sql: "create table t (n bigint)")]
     private static let pid = SQL("select pg_backend_pid()").value(Int32.self)
 
-    @Test("a task cancelled between two rows copies nothing, is told so and keeps the connection", .timeLimit(.minutes(1)))
+    @Test("a task cancelled between two rows copies nothing, is told so and keeps the connection", .timeLimit(.minutes(5)))
     func cancelled() async throws {
         try await TestDatabase.with(Self.schema) { database in
             try await withClient(database.url, { $0.maxConnections = 1 }) { client in
@@ -34,7 +34,7 @@ struct CopyLossTests {
         }
     }
 
-    @Test("what the body throws comes out though the connection was lost meanwhile", .timeLimit(.minutes(1)))
+    @Test("what the body throws comes out though the connection was lost meanwhile", .timeLimit(.minutes(5)))
     func lost() async throws {
         try await TestDatabase.with(Self.schema) { database in
             try await withClient(database.url) { client in
@@ -52,7 +52,7 @@ struct CopyLossTests {
         }
     }
 
-    @Test("a query whose rows nobody wants any more is stopped at the server", .timeLimit(.minutes(1)))
+    @Test("a query whose rows nobody wants any more is stopped at the server", .timeLimit(.minutes(5)))
     func abandoned() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { $0.statementTimeout = .zero }) { client in

@@ -38,7 +38,7 @@ struct EncryptionTests {
         }
     }
 
-    @Test("TLS works, in a pipeline larger than its records too; a wrong password is refused and not told", .timeLimit(.minutes(1)))
+    @Test("TLS works, in a pipeline larger than its records too; a wrong password is refused and not told", .timeLimit(.minutes(5)))
     func encrypted() async throws {
         try await TestCluster.own { cluster in
             try await secure(cluster)
@@ -58,7 +58,7 @@ struct EncryptionTests {
         }
     }
 
-    @Test("records of TLS larger than what libpq takes at once are read to their end", .timeLimit(.minutes(1)))
+    @Test("records of TLS larger than what libpq takes at once are read to their end", .timeLimit(.minutes(5)))
     func largeRecords() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "market-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

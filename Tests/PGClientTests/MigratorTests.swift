@@ -12,7 +12,7 @@ struct MigratorTests {
         try await Migrator(migrations).migrate(.init(url: database.url), logger: quiet)
     }
 
-    @Test("each is applied once and in order", .timeLimit(.minutes(1)))
+    @Test("each is applied once and in order", .timeLimit(.minutes(5)))
     func once() async throws {
         try await TestDatabase.with { database in
             do {
@@ -32,7 +32,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("a failed one leaves nothing of itself and all before it", .timeLimit(.minutes(1)))
+    @Test("a failed one leaves nothing of itself and all before it", .timeLimit(.minutes(5)))
     func failed() async throws {
         try await TestDatabase.with { database in
             let broken = Migration(number: 2, name: "broken", sql: "create table b (n int); select 1/0;")
@@ -45,7 +45,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("an edited one, a newer database and numbers out of sequence are refused", .timeLimit(.minutes(1)))
+    @Test("an edited one, a newer database and numbers out of sequence are refused", .timeLimit(.minutes(5)))
     func refused() async throws {
         try await TestDatabase.with { database in
             _ = try await migrate([Self.first, Self.second], database)
@@ -57,7 +57,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("several migrators at once apply each migration once", .timeLimit(.minutes(1)))
+    @Test("several migrators at once apply each migration once", .timeLimit(.minutes(5)))
     func concurrent() async throws {
         try await TestDatabase.with { database in
             let applied = try await withThrowingTaskGroup(of: [Int].self) { group in
@@ -68,7 +68,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("the status counts what is there and what waits, and changes nothing", .timeLimit(.minutes(1)))
+    @Test("the status counts what is there and what waits, and changes nothing", .timeLimit(.minutes(5)))
     func status() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("What an error says of what was written")
 struct OutcomeTests {
-    @Test("a pipeline whose deferred constraint fails at its implicit commit reports it", .timeLimit(.minutes(1)))
+    @Test("a pipeline whose deferred constraint fails at its implicit commit reports it", .timeLimit(.minutes(5)))
     func deferredInPipeline() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
@@ -22,7 +22,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a single statement whose deferred constraint fails reports it on the first, second and third use", .timeLimit(.minutes(1)))
+    @Test("a single statement whose deferred constraint fails reports it on the first, second and third use", .timeLimit(.minutes(5)))
     func deferredSingle() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url, { $0.maxConnections = 1 }) { client in
@@ -36,7 +36,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("an answer that cannot be read after an autocommitted write has an unknown outcome", .timeLimit(.minutes(1)))
+    @Test("an answer that cannot be read after an autocommitted write has an unknown outcome", .timeLimit(.minutes(5)))
     func decodeAfterWrite() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
@@ -49,7 +49,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a transaction whose connection was lost before COMMIT was not applied", .timeLimit(.minutes(1)))
+    @Test("a transaction whose connection was lost before COMMIT was not applied", .timeLimit(.minutes(5)))
     func commitAfterLoss() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
@@ -65,7 +65,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a transaction used after its end is refused", .timeLimit(.minutes(1)))
+    @Test("a transaction used after its end is refused", .timeLimit(.minutes(5)))
     func escapedTransaction() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url, { $0.maxConnections = 1 }) { client in
@@ -81,7 +81,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a session ended by the server while it waits after a local commit leaves an unknown outcome", .timeLimit(.minutes(1)))
+    @Test("a session ended by the server while it waits after a local commit leaves an unknown outcome", .timeLimit(.minutes(5)))
     func terminatedAfterLocalCommit() async throws {
         try await TestCluster.own(settings: ["synchronous_standby_names": "nobody", "synchronous_commit": "local"]) { cluster in
             try await withClient(cluster.socketURL()) { client in

@@ -20,7 +20,7 @@ struct PatienceTests {
 
     private static let slow: SQL = "select 1 from pg_sleep(2.2)"
 
-    @Test("a pipeline takes as long as its statements may together", .timeLimit(.minutes(1)))
+    @Test("a pipeline takes as long as its statements may together", .timeLimit(.minutes(5)))
     func pipeline() async throws {
         let error = try await error { client in
             _ = try await client.runAll((0..<6).map { _ in SQL("select 1 from pg_sleep(0.4)").execute })
@@ -28,7 +28,7 @@ struct PatienceTests {
         #expect(error == nil)
     }
 
-    @Test("a transaction may state limits of its own, and the next has the session's again", .timeLimit(.minutes(1)))
+    @Test("a transaction may state limits of its own, and the next has the session's again", .timeLimit(.minutes(5)))
     func ofTransaction() async throws {
         let error = try await error { client in
             let limits = SQL("select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')")
@@ -44,13 +44,13 @@ struct PatienceTests {
         #expect(error == nil)
     }
 
-    @Test("a limit in the URL counts", .timeLimit(.minutes(1)))
+    @Test("a limit in the URL counts", .timeLimit(.minutes(5)))
     func ofURL() async throws {
         let error = try await error("?options=-c%20statement_timeout%3D60s") { client in _ = try await client.run(Self.slow.execute) }
         #expect(error == nil)
     }
 
-    @Test("the first row of a COPY may be long in coming", .timeLimit(.minutes(1)))
+    @Test("the first row of a COPY may be long in coming", .timeLimit(.minutes(5)))
     func firstRow() async throws {
         let error = try await error { client in
             try await client.transaction { transaction in
@@ -61,7 +61,7 @@ struct PatienceTests {
         #expect(error == nil)
     }
 
-    @Test("a limit below a millisecond is one, and not none", .timeLimit(.minutes(1)))
+    @Test("a limit below a millisecond is one, and not none", .timeLimit(.minutes(5)))
     func shortest() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { $0.lockTimeout = .microseconds(10) }) { client in

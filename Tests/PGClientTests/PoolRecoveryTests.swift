@@ -8,7 +8,7 @@ import Testing
 struct PoolRecoveryTests {
     private static let pid = SQL("select pg_backend_pid()").value(Int32.self)
 
-    @Test("one idle connection that hangs keeps no other from those who want it, and is replaced", .timeLimit(.minutes(1)))
+    @Test("one idle connection that hangs keeps no other from those who want it, and is replaced", .timeLimit(.minutes(5)))
     func hungWhileIdle() async throws {
         let cluster = try TestCluster.shared.get()
         let limits: (inout PGClient.Configuration) -> Void = {
@@ -53,7 +53,7 @@ struct PoolRecoveryTests {
         }
     }
 
-    @Test("who waits while connecting fails is served when it works again, though no connection comes back", .timeLimit(.minutes(1)))
+    @Test("who waits while connecting fails is served when it works again, though no connection comes back", .timeLimit(.minutes(5)))
     func stranded() async throws {
         let cluster = try TestCluster.shared.get()
         let proxy = try TCPProxy(to: cluster.port)

@@ -11,7 +11,7 @@ struct PoolTests {
         try await withClient(url, configure) { client in await caught { try await client.run(sql.execute) } }
     }
 
-    @Test("no more connections are made than allowed, and every caller is served in the end", .timeLimit(.minutes(1)))
+    @Test("no more connections are made than allowed, and every caller is served in the end", .timeLimit(.minutes(5)))
     func limit() async throws {
         try await TestDatabase.with { database in
             try await withClient(
@@ -33,7 +33,7 @@ struct PoolTests {
         }
     }
 
-    @Test("who finds the line full is told so at once", .timeLimit(.minutes(1)))
+    @Test("who finds the line full is told so at once", .timeLimit(.minutes(5)))
     func fullLine() async throws {
         try await TestDatabase.with { database in
             // Nobody's time runs out, however long a busy machine takes to bring the waiter into the line.
@@ -54,7 +54,7 @@ struct PoolTests {
         }
     }
 
-    @Test("who waits too long is told so", .timeLimit(.minutes(1)))
+    @Test("who waits too long is told so", .timeLimit(.minutes(5)))
     func lateWaiter() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { ($0.maxConnections, $0.acquireTimeout) = (1, .milliseconds(200)) }) { client in
@@ -68,7 +68,7 @@ struct PoolTests {
         }
     }
 
-    @Test("graceful shutdown lets what is lent finish and refuses what is new", .timeLimit(.minutes(1)))
+    @Test("graceful shutdown lets what is lent finish and refuses what is new", .timeLimit(.minutes(5)))
     func drains() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int)")
@@ -90,7 +90,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a backend killed amid a statement fails that statement alone", .timeLimit(.minutes(1)))
+    @Test("a backend killed amid a statement fails that statement alone", .timeLimit(.minutes(5)))
     func killedAmid() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in
@@ -114,7 +114,7 @@ struct PoolTests {
         }
     }
 
-    @Test("the server's limits on time hold in every session", .timeLimit(.minutes(1)))
+    @Test("the server's limits on time hold in every session", .timeLimit(.minutes(5)))
     func timeouts() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int)")
@@ -149,7 +149,7 @@ struct PoolTests {
         }
     }
 
-    @Test("settings and the application's name reach the session", .timeLimit(.minutes(1)))
+    @Test("settings and the application's name reach the session", .timeLimit(.minutes(5)))
     func settings() async throws {
         try await TestDatabase.with { database in
             try await withClient(
@@ -168,7 +168,7 @@ struct PoolTests {
         }
     }
 
-    @Test("an unknown database, a server that is not there and one of several hosts that is not", .timeLimit(.minutes(1)))
+    @Test("an unknown database, a server that is not there and one of several hosts that is not", .timeLimit(.minutes(5)))
     func connecting() async throws {
         let cluster = try TestCluster.shared.get()
         let unknown = try await error(cluster.url(database: "nowhere"), of: "select 1")

@@ -22,7 +22,7 @@ struct PreparedStatementTests {
         }
     }
 
-    @Test("what had to make room for others within a pipeline does not stay at the server", .timeLimit(.minutes(1)))
+    @Test("what had to make room for others within a pipeline does not stay at the server", .timeLimit(.minutes(5)))
     func leak() async throws {
         try await with(cacheSize: 3) { client, _ in
             for round in 0..<200 {
@@ -36,7 +36,7 @@ struct PreparedStatementTests {
         }
     }
 
-    @Test("a transaction goes on behind a savepoint that failed while statements are to be dropped", .timeLimit(.minutes(1)))
+    @Test("a transaction goes on behind a savepoint that failed while statements are to be dropped", .timeLimit(.minutes(5)))
     func dropsInFailedTransaction() async throws {
         try await with(cacheSize: 5) { client, _ in
             // The cache is full of what is prepared: whatever comes next makes something to be dropped.
@@ -55,7 +55,7 @@ struct PreparedStatementTests {
         }
     }
 
-    @Test("a transaction whose prepared statement no longer fits the schema is run again", .timeLimit(.minutes(1)))
+    @Test("a transaction whose prepared statement no longer fits the schema is run again", .timeLimit(.minutes(5)))
     func stalePlan() async throws {
         try await with(cacheSize: 10, [Migration(number: 1, name: "t", sql: "create table t (id int)")]) { client, database in
             let query = SQL("select id from t").values((Int64).self)
@@ -71,7 +71,7 @@ struct PreparedStatementTests {
         }
     }
 
-    @Test("a session that was reset is used again", .timeLimit(.minutes(1)))
+    @Test("a session that was reset is used again", .timeLimit(.minutes(5)))
     func reset() async throws {
         try await with(cacheSize: 10) { client, _ in
             for _ in 1...3 { _ = try await client.runAll(Self.few.map(\.execute)) }

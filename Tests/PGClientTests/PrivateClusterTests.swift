@@ -15,7 +15,7 @@ struct PrivateClusterTests {
         return status.split(separator: ")").last?.split(separator: " ").first != "Z"
     }
 
-    @Test("a stopped folder is used again, with what was in it", .timeLimit(.minutes(1)))
+    @Test("a stopped folder is used again, with what was in it", .timeLimit(.minutes(5)))
     func reused() async throws {
         try await TestCluster.own { cluster in
             try await withClient(cluster.socketURL()) { _ = try await $0.run(SQL("create table kept (n int)").execute) }
@@ -28,7 +28,7 @@ struct PrivateClusterTests {
         }
     }
 
-    @Test("a stop takes the time that the server takes, not that which a slow one would get", .timeLimit(.minutes(1)))
+    @Test("a stop takes the time that the server takes, not that which a slow one would get", .timeLimit(.minutes(5)))
     func stopsAtOnce() async throws {
         try await TestCluster.own { cluster in
             let began = ContinuousClock.now
@@ -38,7 +38,7 @@ struct PrivateClusterTests {
         }
     }
 
-    @Test("a killed server starts again and has recovered", .timeLimit(.minutes(1)))
+    @Test("a killed server starts again and has recovered", .timeLimit(.minutes(5)))
     func killed() async throws {
         try await TestCluster.own { cluster in
             try await withClient(cluster.socketURL()) { _ = try await $0.run(SQL("create table kept (n int)").execute) }
@@ -51,7 +51,7 @@ struct PrivateClusterTests {
         }
     }
 
-    @Test("an owner that is killed leaves no process behind", .timeLimit(.minutes(1)), .enabled(if: heldFolder == nil))
+    @Test("an owner that is killed leaves no process behind", .timeLimit(.minutes(5)), .enabled(if: heldFolder == nil))
     func leavesNothingBehind() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "market-held-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Statements and values")
 struct StatementTests {
-    @Test("the same text with another parameter type is another statement", .timeLimit(.minutes(1)))
+    @Test("the same text with another parameter type is another statement", .timeLimit(.minutes(5)))
     func cacheKeyHasTypes() async throws {
         try await TestDatabase.with { db in
             try await withClient(db.url, { $0.maxConnections = 1 }) { client in
@@ -20,7 +20,7 @@ struct StatementTests {
         }
     }
 
-    @Test("a changed result type inside transactions heals after one failure at most", .timeLimit(.minutes(1)))
+    @Test("a changed result type inside transactions heals after one failure at most", .timeLimit(.minutes(5)))
     func stalePlanInTransaction() async throws {
         try await TestDatabase.with { db in
             try await db.asOwner("create table t (id int)")
@@ -37,7 +37,7 @@ struct StatementTests {
         }
     }
 
-    @Test("a copy statement run as a query is an error, not a hang", .timeLimit(.minutes(1)))
+    @Test("a copy statement run as a query is an error, not a hang", .timeLimit(.minutes(5)))
     func copyAsQuery() async throws {
         try await TestDatabase.with(parentsAndNotes) { db in
             try await withClient(db.url) { client in
@@ -47,7 +47,7 @@ struct StatementTests {
         }
     }
 
-    @Test("a pipeline larger than the socket buffers both ways does not deadlock", .timeLimit(.minutes(1)))
+    @Test("a pipeline larger than the socket buffers both ways does not deadlock", .timeLimit(.minutes(5)))
     func largePipeline() async throws {
         try await TestDatabase.with { db in
             try await withClient(db.url) { client in
@@ -58,7 +58,7 @@ struct StatementTests {
         }
     }
 
-    @Test("infinity is no date", .timeLimit(.minutes(1)))
+    @Test("infinity is no date", .timeLimit(.minutes(5)))
     func infinity() async throws {
         try await TestDatabase.with { db in
             try await withClient(db.url) { client in
@@ -68,7 +68,7 @@ struct StatementTests {
         }
     }
 
-    @Test("a statement too large for the protocol is refused before it is sent", .timeLimit(.minutes(1)))
+    @Test("a statement too large for the protocol is refused before it is sent", .timeLimit(.minutes(5)))
     func tooManyParameters() async throws {
         try await TestDatabase.with { db in
             try await withClient(db.url) { client in
@@ -81,7 +81,7 @@ struct StatementTests {
     }
 
     @Test(
-        "more statements than the cache holds are still right, and the server holds no more of them than allowed", .timeLimit(.minutes(1)))
+        "more statements than the cache holds are still right, and the server holds no more of them than allowed", .timeLimit(.minutes(5)))
     func leastRecentlyUsed() async throws {
         @Sendable func sum(_ count: Int) -> SQL {
             var sql: SQL = "select 0::bigint"
@@ -109,7 +109,7 @@ struct StatementTests {
         }
     }
 
-    @Test("an error never shows a value", .timeLimit(.minutes(1)))
+    @Test("an error never shows a value", .timeLimit(.minutes(5)))
     func errorsHideValues() async throws {
         let secret = "s3cret-value"
         try await TestDatabase.with { database in
@@ -145,7 +145,7 @@ struct StatementTests {
         }
     }
 
-    @Test("an error is one line, whatever the server quotes in it", .timeLimit(.minutes(1)))
+    @Test("an error is one line, whatever the server quotes in it", .timeLimit(.minutes(5)))
     func errorsAreOneLine() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in
@@ -172,7 +172,7 @@ struct StatementTests {
         }
     }
 
-    @Test("limits, nulls and mismatches of values", .timeLimit(.minutes(1)))
+    @Test("limits, nulls and mismatches of values", .timeLimit(.minutes(5)))
     func values() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in

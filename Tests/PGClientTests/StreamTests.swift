@@ -21,7 +21,7 @@ struct StreamTests {
         return try #require(Int(line.filter(\.isNumber)))
     }
 
-    @Test("a gigabyte passes through a body without staying in memory", .timeLimit(.minutes(2)))
+    @Test("a gigabyte passes through a body without staying in memory", .timeLimit(.minutes(5)))
     func bounded() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in
@@ -42,7 +42,7 @@ struct StreamTests {
         }
     }
 
-    @Test("a body that leaves early, or throws, ends the query and gives the connection back", .timeLimit(.minutes(1)))
+    @Test("a body that leaves early, or throws, ends the query and gives the connection back", .timeLimit(.minutes(5)))
     func leavesEarly() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url, { $0.maxConnections = 1 }) { client in
@@ -63,7 +63,7 @@ struct StreamTests {
         }
     }
 
-    @Test("inside a transaction other statements may run between the rows, and the bound values arrive", .timeLimit(.minutes(1)))
+    @Test("inside a transaction other statements may run between the rows, and the bound values arrive", .timeLimit(.minutes(5)))
     func interleaved() async throws {
         try await TestDatabase.with { database in
             try await database.asOwner("create table t (n int)")
@@ -82,7 +82,7 @@ struct StreamTests {
         }
     }
 
-    @Test("an error in the midst of the rows comes out", .timeLimit(.minutes(1)))
+    @Test("an error in the midst of the rows comes out", .timeLimit(.minutes(5)))
     func failsAmid() async throws {
         try await TestDatabase.with { database in
             try await withClient(database.url) { client in

@@ -17,7 +17,7 @@ struct TransactionBoundaryTests {
         }
     }
 
-    @Test("of statements that set out at once, none runs before BEGIN", .timeLimit(.minutes(2)))
+    @Test("of statements that set out at once, none runs before BEGIN", .timeLimit(.minutes(5)))
     func concurrentBeginning() async throws {
         let rows = try await rows { client in
             for round in 0..<4_000 {
@@ -39,7 +39,7 @@ struct TransactionBoundaryTests {
         #expect(rows == 0)
     }
 
-    @Test("a first statement that is cancelled before it is sent does not take BEGIN with it", .timeLimit(.minutes(1)))
+    @Test("a first statement that is cancelled before it is sent does not take BEGIN with it", .timeLimit(.minutes(5)))
     func cancelledBeginning() async throws {
         let rows = try await rows { client in
             await #expect(throws: Stop.self) {
@@ -60,7 +60,7 @@ struct TransactionBoundaryTests {
         #expect(rows == 0)
     }
 
-    @Test("a statement behind the body's own ROLLBACK is refused instead of committed by itself", .timeLimit(.minutes(1)))
+    @Test("a statement behind the body's own ROLLBACK is refused instead of committed by itself", .timeLimit(.minutes(5)))
     func endedByItself() async throws {
         let rows = try await rows { client in
             let error = await caught {
@@ -74,7 +74,7 @@ struct TransactionBoundaryTests {
         #expect(rows == 0)
     }
 
-    @Test("what a transaction left behind does not reach the one that has its connection now", .timeLimit(.minutes(1)))
+    @Test("what a transaction left behind does not reach the one that has its connection now", .timeLimit(.minutes(5)))
     func strays() async throws {
         let rows = try await rows { client in
             let left = NIOLockedValueBox<(PGTransaction, CopyChunks)?>(nil)
@@ -102,7 +102,7 @@ struct TransactionBoundaryTests {
         #expect(rows == 0)
     }
 
-    @Test("a savepoint that outlives its transaction does not close the connection of the next", .timeLimit(.minutes(1)))
+    @Test("a savepoint that outlives its transaction does not close the connection of the next", .timeLimit(.minutes(5)))
     func straySavepoint() async throws {
         let rows = try await rows { client in
             let (entered, enter) = AsyncStream.makeStream(of: Void.self)

@@ -28,7 +28,7 @@ struct TransactionTests {
         try await client.run(SQL("select amount from account order by id").values((Int).self))
     }
 
-    @Test("a failed statement that the body ignores makes COMMIT roll back, and the caller is told", .timeLimit(.minutes(1)))
+    @Test("a failed statement that the body ignores makes COMMIT roll back, and the caller is told", .timeLimit(.minutes(5)))
     func commitTag() async throws {
         try await with { client in
             let error = await caught {
@@ -45,7 +45,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a deferred constraint that fails at COMMIT is an error of the server and nothing is kept", .timeLimit(.minutes(1)))
+    @Test("a deferred constraint that fails at COMMIT is an error of the server and nothing is kept", .timeLimit(.minutes(5)))
     func deferredAtCommit() async throws {
         try await with { client in
             let error = await caught {
@@ -62,7 +62,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a savepoint undoes its own part only", .timeLimit(.minutes(1)))
+    @Test("a savepoint undoes its own part only", .timeLimit(.minutes(5)))
     func savepoint() async throws {
         try await with { client in
             try await client.transaction { transaction in
@@ -87,7 +87,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a savepoint that was undone is gone", .timeLimit(.minutes(1)))
+    @Test("a savepoint that was undone is gone", .timeLimit(.minutes(5)))
     func savepointReleased() async throws {
         try await with { client in
             let error = await caught {
@@ -100,7 +100,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("transactions that collide under serializable are run again until both are done", .timeLimit(.minutes(1)))
+    @Test("transactions that collide under serializable are run again until both are done", .timeLimit(.minutes(5)))
     func serializationRetry() async throws {
         try await with { client in
             let runs = Counter()
@@ -125,7 +125,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a deadlock is run again", .timeLimit(.minutes(1)))
+    @Test("a deadlock is run again", .timeLimit(.minutes(5)))
     func deadlockRetry() async throws {
         try await with { client in
             let runs = Counter()
@@ -149,7 +149,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("without further attempts the collision comes out, with nothing applied", .timeLimit(.minutes(1)))
+    @Test("without further attempts the collision comes out, with nothing applied", .timeLimit(.minutes(5)))
     func noRetry() async throws {
         try await with { client in
             let error = await caught {
@@ -166,7 +166,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a read-only transaction cannot write", .timeLimit(.minutes(1)))
+    @Test("a read-only transaction cannot write", .timeLimit(.minutes(5)))
     func readOnly() async throws {
         try await with { client in
             let error = await caught {
@@ -176,7 +176,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a transaction that ends itself is told so instead of being called committed", .timeLimit(.minutes(1)))
+    @Test("a transaction that ends itself is told so instead of being called committed", .timeLimit(.minutes(5)))
     func endedByItself() async throws {
         try await with { client in
             let error = await caught {
@@ -190,7 +190,7 @@ struct TransactionTests {
         }
     }
 
-    @Test("a body that runs nothing costs the server nothing", .timeLimit(.minutes(1)))
+    @Test("a body that runs nothing costs the server nothing", .timeLimit(.minutes(5)))
     func empty() async throws {
         try await with { client in
             let value = try await client.transaction { _ in 5 }

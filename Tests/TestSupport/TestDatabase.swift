@@ -14,8 +14,15 @@ public struct TestDatabase: Sendable {
         self.cluster = cluster
     }
 
+    /// More than a machine of some cores has work for at once, and far more than tests that take two databases: these could wait for each other.
+    private static let lodging = Lodging(rooms: 32)
+
     /// Lends the body a fresh database and drops it afterwards.
     public static func with<R>(_ migrations: [Migration] = [], _ body: (TestDatabase) async throws -> R) async throws -> R {
+        try await lodging.lodge { try await fresh(migrations, body) }
+    }
+
+    private static func fresh<R>(_ migrations: [Migration], _ body: (TestDatabase) async throws -> R) async throws -> R {
         let cluster = try TestCluster.shared.get()
         let template = try await Templates.shared.name(for: migrations, on: cluster)
         let name = "t_\(UUID().uuidString.replacing("-", with: "").lowercased())"

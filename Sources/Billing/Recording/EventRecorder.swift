@@ -16,11 +16,13 @@ public final class EventRecorder: Service {
     /// Events that may wait, or a kilobyte of what is larger: at ten thousand a second, the backlog of five seconds. More are refused at once, which the sender can repeat.
     static let maxQueued = 50_000
 
-    /// Settings for the sessions of a client that records. A statement that was planned while its table was empty would read the whole of it for each
+    /// Settings for the sessions of a client that serves. A statement that was planned while its table was empty would read the whole of it for each
     /// batch, until some ANALYZE tells PostgreSQL that it has grown: a first import would come to a crawl. Everything here is looked up by an index,
-    /// but for the one row of `installation`: that looks so dear then that PostgreSQL would compile a program to read it. And since no plan here hangs on
-    /// the values, none is made anew for them: looking up what a batch is about cost more to plan than to do.
-    public static let sessionSettings = ["enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"]
+    /// but for the one row of `installation`: that looks so dear then that PostgreSQL would compile a program to read it.
+    public static let sessionSettings = ["enable_seqscan": "off", "jit": "off"]
+    /// And of one that records, and looks up windows by their keys. No plan of these statements hangs on the values, so none is made anew for them: to plan
+    /// the look-up of what a batch is about cost more than to do it.
+    public static let recordingSettings = sessionSettings.merging(["plan_cache_mode": "force_generic_plan"]) { $1 }
 
     public init(_ database: PGClient, logger: Logger) {
         let desk = RecordingDesk(database: database, bundles: BundleMemory(), logger: logger)

@@ -85,7 +85,7 @@ struct DevCommand: AsyncParsableCommand {
 
     private func open(_ url: String, in folder: URL, logger: Logger) async throws -> DemoMarket {
         var configuration = PGClient.Configuration(url: url)
-        configuration.settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
+        configuration.settings = EventRecorder.recordingSettings.merging(["role": "market_server"]) { $1 }
         let client = PGClient(configuration, logger: logger)
         let recorder = EventRecorder(client, logger: logger)
         let opening = DemoOpening(folder: folder, client: client, recorder: recorder, say: Self.say)

@@ -36,7 +36,7 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = commandLogger("market.import")
-        let client = try database.client(settings: EventRecorder.sessionSettings, logger: logger)
+        let client = try database.client(settings: EventRecorder.recordingSettings, logger: logger)
         let recorder = EventRecorder(client, logger: logger)
         let tally = ImportTally()
         do {

@@ -63,7 +63,7 @@ struct ServerSettings: Sendable {
             }
         }
         // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 8
-        databaseConnections = try Self.integer(reader, "market.database.connections", default: 8, in: 1...500)
+        databaseConnections = try Self.integer(reader, "market.database.connections", default: 8, in: 2...500)
         // MARKET_ALLOW_UNSAFE_DATABASE: 1 serves on a database that could lose or rewrite what was acknowledged, and logs why it could. 0
         allowsUnsafeDatabase = try Self.integer(reader, "market.allow.unsafe.database", default: 0, in: 0...1) == 1
     }
@@ -92,10 +92,18 @@ struct ServerSettings: Sendable {
     func inboundURL(_ key: AccessToken) -> String { "\(publicURL)/v1/inbound/\(key.secret)" }
 
     /// The server's own connections: never as the owner of the schema, whoever logs in.
-    var database: PGClient.Configuration {
+    var database: PGClient.Configuration { database(databaseConnections - recordingConnections, EventRecorder.sessionSettings) }
+
+    /// Those that recording and the checks of windows have for themselves, so that no long question is in the way of a payment.
+    var recording: PGClient.Configuration { database(recordingConnections, EventRecorder.recordingSettings) }
+
+    /// A third, and no more than are of use: two transactions of a large batch at once, and a look-up.
+    private var recordingConnections: Int { max(1, min(3, (databaseConnections + 1) / 3)) }
+
+    private func database(_ connections: Int, _ settings: [String: String]) -> PGClient.Configuration {
         var configuration = PGClient.Configuration(url: databaseURL)
-        configuration.maxConnections = databaseConnections
-        configuration.settings = EventRecorder.sessionSettings.merging(["role": "market_server"]) { $1 }
+        configuration.maxConnections = connections
+        configuration.settings = settings.merging(["role": "market_server"]) { $1 }
         return configuration
     }
 }

@@ -15,7 +15,7 @@ struct AudienceRoute: Sendable {
     /// And to each count, for as long as that takes.
     private let counts: Places
 
-    /// - Parameter connections: to the database, of which at most three quarters are lent to audiences.
+    /// - Parameter connections: of the client, of which one at least is not lent to audiences, where it has more than two.
     init(database: PGClient, resources: ResourceDirectory, connections: Int) {
         self.database = database
         self.resources = resources

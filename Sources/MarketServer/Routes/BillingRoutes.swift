@@ -1,5 +1,6 @@
 import Billing
 import Hummingbird
+import PGClient
 import ProductCatalog
 
 /// The routes of payments, entitlements, audiences and the quarantine.
@@ -15,7 +16,7 @@ struct BillingRoutes {
         let entitlements = EntitlementRoutes(
             database: services.database, entitlements: services.entitlements, resources: services.resources)
         let audience = AudienceRoute(
-            database: services.database, resources: services.resources, connections: services.settings.databaseConnections)
+            database: services.database, resources: services.resources, connections: services.settings.database.maxConnections)
         let quarantine = QuarantineRoutes(database: services.database, desk: services.quarantine)
         let platform = PlatformRoutes(database: services.database, entitlements: services.entitlements)
         // The key in the path is the secret.

@@ -59,7 +59,7 @@ struct ServiceRoutes: Sendable {
 
     @Sendable private func metrics(_ request: Request, _ context: MarketContext) async throws -> Response {
         let process = MetricsRegistry.Reading.process(startedAt: services.startedAt)
-        let pool = MetricsRegistry.Reading.pool(services.database.metrics)
+        let pool = MetricsRegistry.Reading.pool(services.database.metrics + services.recording.metrics)
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: services.metrics.text(process + pool))))

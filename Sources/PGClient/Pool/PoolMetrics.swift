@@ -11,3 +11,14 @@ public struct PoolMetrics: Sendable, Equatable {
     public var timeouts = 0
     public var refused = 0
 }
+
+extension PoolMetrics {
+    /// Of two pools together.
+    public static func + (one: PoolMetrics, other: PoolMetrics) -> PoolMetrics {
+        var sum = one
+        for number in [\PoolMetrics.open, \.idle, \.waiting, \.acquired, \.connected, \.connectFailures, \.timeouts, \.refused] {
+            sum[keyPath: number] += other[keyPath: number]
+        }
+        return sum
+    }
+}

@@ -83,7 +83,8 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
     private func take(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.open, .head(let head)):
-            if inRouter == 0, services.isOpen, let (route, request) = services.route(for: head) {
+            // One who does not read his answers is the router's: it waits for him.
+            if inRouter == 0, services.isOpen, context.channel.isWritable, let (route, request) = services.route(for: head) {
                 state = .collecting(route, request, nil)
             } else {
                 inRouter += 1
