@@ -23,7 +23,7 @@ struct RecordingBatch {
         for attempt in 0..<Self.attempts {
             do {
                 return try await database.transaction(attempts: Self.attempts) { try await record(in: $0, locking: attempt > 0) }
-            } catch  where Self.raced(error) {
+            } catch let error where Self.raced(error) {
                 // What the other process wrote is there now: read again and decide anew.
                 collision = error
             }
