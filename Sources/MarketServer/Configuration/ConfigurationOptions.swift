@@ -19,7 +19,7 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(name: .customLong("public-url"), help: "MARKET_PUBLIC_URL: how the world reaches the server. (default: http://HOST:PORT)")
     var publicURL: String?
 
-    @Option(help: "MARKET_DATABASE_CONNECTIONS: connections to the database at most. (default: 8)")
+    @Option(help: "MARKET_DATABASE_CONNECTIONS: connections to the database at most. (default: 12)")
     var databaseConnections: String?
 
     @Flag(help: "MARKET_ALLOW_UNSAFE_DATABASE: serve on a database that could lose or rewrite what was acknowledged.")

@@ -33,7 +33,7 @@ struct ServerSettings: Sendable {
         self.port = port
         self.publicURL = publicURL ?? Self.defaultPublicURL(host, port)
         self.operatorToken = operatorToken
-        databaseConnections = 8
+        databaseConnections = 12
     }
 
     /// - Throws: `ConfigurationError` that says which key is at fault and what is due; a missing DATABASE_URL is one.
@@ -62,8 +62,8 @@ struct ServerSettings: Sendable {
                     due: "a token of \(Self.shortestOperatorToken) or more ASCII letters, digits and signs without spaces")
             }
         }
-        // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 8
-        databaseConnections = try Self.integer(reader, "market.database.connections", default: 8, in: 2...500)
+        // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 12
+        databaseConnections = try Self.integer(reader, "market.database.connections", default: 12, in: 2...500)
         // MARKET_ALLOW_UNSAFE_DATABASE: 1 serves on a database that could lose or rewrite what was acknowledged, and logs why it could. 0
         allowsUnsafeDatabase = try Self.integer(reader, "market.allow.unsafe.database", default: 0, in: 0...1) == 1
     }
