@@ -58,6 +58,7 @@ private func statements() throws -> StatementList {
             reading: [0: QuarantinedMessage.State.applied.rawValue]),
         .init(CatalogMark.current, as: .server),
         .init(TransactionClock.current, as: .server),
+        .init(TransactionClock.number, as: .server),
         .init(Verification.allEvents.all(WindowEvent.self), as: .server),
         .init(Verification.allWindows.all(StoredWindow.self), as: .server),
     ])

@@ -10,6 +10,7 @@ enum Settling {
     private static let skew = TimeSpan(milliseconds: 1_000)
     /// Recording takes milliseconds; a foreign transaction on the cluster may stay open for long, and then the answer is "later".
     private static let usualPatience: Duration = .seconds(10)
+    /// Between two looks at the database's clock, which nobody announces: about what recording a batch takes.
     private static let pause: Duration = .milliseconds(2)
 
     /// Returns once what was recorded by the instant is all there.
@@ -22,7 +23,9 @@ enum Settling {
         guard knownAt + age > clock.now, clock.now + skew > knownAt else { return }
         // What begins in the same millisecond may still record at it.
         while clock.now <= knownAt { clock = try await next(deadline, in: database) }
-        let begun = clock.next
+        // A number of our own: a snapshot's upper end leaves out those that are the newest and still open.
+        let begun = try await database.run(TransactionClock.number)
+        clock = try await database.run(TransactionClock.current)
         while clock.oldest < begun { clock = try await next(deadline, in: database) }
     }
 
@@ -36,20 +39,17 @@ enum Settling {
 /// A transaction that could have recorded by the instant in question has not ended.
 public struct NotSettled: Error {}
 
-/// The database's clock, the oldest transaction that is open, and the number that the next one will have.
+/// The database's clock, and the oldest transaction that is open.
 struct TransactionClock: PGRowDecodable, Sendable {
     let now: Instant
     let oldest: Int64
-    let next: Int64
 
     init(row: PGRow) throws(PGError) {
-        (now, oldest, next) = try row.decode()
+        (now, oldest) = try row.decode()
     }
 
-    static let current: Query<TransactionClock> = SQL(
-        """
-        select now_ms(), pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint
-        from pg_current_snapshot() s
-        """
-    ).one()
+    static let current: Query<TransactionClock> = SQL("select now_ms(), pg_snapshot_xmin(pg_current_snapshot())::text::bigint").one()
+
+    /// Draws a number: all transactions that have written have lower ones, and those that write from now on higher ones.
+    static let number: Query<Int64> = SQL("select pg_current_xact_id()::text::bigint").value()
 }
