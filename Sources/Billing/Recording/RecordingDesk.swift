@@ -62,7 +62,9 @@ struct RecordingDesk: Sendable {
             guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isContention,
                 !refusal.isUnavailable || refusal.sqlState == .outOfMemory
             else {
-                logger.error("recording failed", metadata: ["events": "\(submissions.count)", "error": "\(error)"])
+                // Who cancelled it knows; nothing is wrong then.
+                let level: Logger.Level = (error as? PGError)?.kind == .cancelled ? .info : .error
+                logger.log(level: level, "recording failed", metadata: ["events": "\(submissions.count)", "error": "\(error)"])
                 return submissions.map { _ in .failure(error) }
             }
             logger.warning("a batch was refused; trying its halves", metadata: ["events": "\(submissions.count)", "error": "\(error)"])
