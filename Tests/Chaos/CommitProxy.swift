@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// A relay on loopback between the server and PostgreSQL that knows just enough of the protocol (PostgreSQL documentation, 55.7) to see a COMMIT
 /// and its answer, and breaks the connection there; or answers COMMIT by itself and keeps it, which is what must never happen.
@@ -36,7 +37,7 @@ final class CommitProxy: Sendable {
     init(to target: Int) throws {
         self.target = target
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.address(0)
+        var address = Loopback.address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let listener = listener
         let bound = withUnsafeMutablePointer(to: &address) { pointer in
@@ -68,28 +69,12 @@ final class CommitProxy: Sendable {
         cutAll()
     }
 
-    private static func address(_ port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return address
-    }
-
     private func accept() {
         while true {
             let client = Glibc.accept(listener, nil, nil)
             guard client >= 0, !state.withLock({ $0.closed }) else { break }
-            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            var address = Self.address(target)
-            let connected = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
-            guard connected else {
+            guard let server = Loopback.connect(port: target) else {
                 Glibc.close(client)
-                Glibc.close(server)
                 continue
             }
             // Messages are small and waited for: none is held back to be sent with the next.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A connection on which a test says exactly what it wants, be it no HTTP, and hears exactly what comes back.
 enum RawConnection {
@@ -14,17 +15,10 @@ enum RawConnection {
     }
 
     private static func exchangeBlocking(_ sent: String, _ port: Int, _ limitSeconds: Int, _ endsSending: Bool) -> String? {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard let socket = Loopback.connect(port: port) else { return nil }
         defer { close(socket) }
         var limit = timeval(tv_sec: limitSeconds, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in(
-            sin_family: sa_family_t(AF_INET), sin_port: in_port_t(port).bigEndian, sin_addr: in_addr(s_addr: inet_addr("127.0.0.1")),
-            sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-        }
-        guard connected == 0 else { return nil }
         let bytes = Array(sent.utf8)
         guard send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { return nil }
         if endsSending { shutdown(socket, Int32(SHUT_WR)) }

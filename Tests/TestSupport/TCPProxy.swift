@@ -27,7 +27,7 @@ public final class TCPProxy: Sendable {
     public init(to target: Int) throws {
         self.target = target
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.address(port: 0)
+        var address = Loopback.address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let listener = listener
         let bound = withUnsafeMutablePointer(to: &address) { pointer in
@@ -95,28 +95,12 @@ public final class TCPProxy: Sendable {
         cut()
     }
 
-    private static func address(port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return address
-    }
-
     private func accept() {
         while true {
             let client = Glibc.accept(listener, nil, nil)
             guard client >= 0, !state.withLockedValue({ $0.closed }) else { break }
-            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            var address = Self.address(port: target)
-            let connected = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
-            guard connected else {
+            guard let server = Loopback.connect(port: target) else {
                 Glibc.close(client)
-                Glibc.close(server)
                 continue
             }
             state.withLockedValue { $0.descriptors.formUnion([client, server]) }
