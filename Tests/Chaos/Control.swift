@@ -1,7 +1,7 @@
 /// A wrong that is done on purpose: the checks must find it.
 enum Control {
     /// Rounds that a control has to be found in: some hang on what was in flight.
-    private static let attempts = 5
+    private static let attempts = 20
 
     /// Plays rounds until the checks object, and prints the line.
     ///

@@ -37,8 +37,7 @@ struct Rounds {
             report.complain(round, serverLives ? missing(journal) : [])
             report.complain(round, rule(round, journal, left))
             let told = journal.acknowledged
-            let known = told.sorted { $0.description < $1.description }.prefix(Self.sample).compactMap { journal.sent[$0] }
-            report.complain(round, try await Load.resend(journal.unacknowledged + known, left: left, journal, on: stage))
+            report.complain(round, try await resend(journal, left: left))
             var after = try await Check(journal, on: stage, knowing: left)
             // By now all of it was acknowledged, so all of it must be there.
             after.lost += journal.sent.keys.filter { !after.stored.contains($0) }.map { "\($0), sent until it was acknowledged" }
@@ -70,6 +69,15 @@ struct Rounds {
         report.largeTransactions = try await Totals.largeTransactions(on: stage)
         if report.largeTransactions == 0 { report.complain(["no transaction recorded \(Totals.large) events: the load was too light"]) }
         if breaksBackfills, report.brokenOff == 0 { report.complain(["no backfill was broken off: the fault met none"]) }
+    }
+
+    /// Sends again what a round was not told of, and a sample of what it was.
+    ///
+    /// - Parameter understanding: what is made of an answer: for a control, which misunderstands.
+    /// - Returns: what was answered wrongly.
+    func resend(_ journal: Journal, left: Check, understanding: @escaping @Sendable (Answer) -> Answer = { $0 }) async throws -> [String] {
+        let known = journal.acknowledged.sorted { $0.description < $1.description }.prefix(Self.sample).compactMap { journal.sent[$0] }
+        return try await Load.resend(journal.unacknowledged + known, left: left, journal, on: stage, understanding: understanding)
     }
 
     /// One round up to the fault and beyond, without sending anything again.

@@ -94,7 +94,7 @@ enum CommitCut {
         let rounds = Rounds(.commitCut, on: stage)
         return try await Control.mustFail("a server that calls new what it has stored") { round in
             let (journal, left) = try await rounds.strike(1_000_000 + round) { _, journal, _ in try await strike(.answer, proxy, journal) }
-            return try await Load.resend(journal.unacknowledged, left: left, journal, on: stage) { $0 == .duplicate ? .recorded : $0 }
+            return try await rounds.resend(journal, left: left) { $0 == .duplicate ? .recorded : $0 }
         }
     }
 }
