@@ -1,11 +1,12 @@
 import CLibPQ
 import Foundation
 
-/// The one thread on which a connection lives: an actor's executor that may block.
+/// The one thread on which a connection lives: an actor's executor that may block. The body of a transaction runs on it, too: while a connection is
+/// lent it has nothing else to do, and between the body and the connection no thread has to wake another.
 ///
 /// libpq wants one thread at a time, and waiting for a socket blocks. A thread of its own per connection (a dozen at most) keeps that away from
 /// the cooperative pool, and was the fastest of the ways measured: no readiness state machine, no hop between waiting and reading.
-final class ConnectionThread: SerialExecutor, @unchecked Sendable {
+final class ConnectionThread: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // SAFETY: `jobs` and `stopping` are touched only under `condition`'s lock.
     private let condition = NSCondition()
     private var jobs: [UnownedJob] = []
@@ -31,6 +32,10 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
         UnownedSerialExecutor(ordinary: self)
     }
 
+    func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: self)
+    }
+
     /// Lets the thread end once it has run what was enqueued.
     func stop() {
         condition.lock()
@@ -50,7 +55,8 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
             }
             swap(&batch, &jobs)
             condition.unlock()
-            for job in batch { job.runSynchronously(on: asUnownedSerialExecutor()) }
+            // Jobs of the connection and of a body alike.
+            for job in batch { job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor()) }
             batch.removeAll(keepingCapacity: true)
         }
     }

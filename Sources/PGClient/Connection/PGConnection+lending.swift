@@ -69,6 +69,25 @@ extension PGConnection {
         return try run([.commit], Frame(inTransaction: true, commits: true)).first
     }
 
+    /// Runs statements and COMMIT behind them in one round trip, and ends the loan. The first that fails keeps COMMIT from running.
+    ///
+    /// - Returns: the answers; COMMIT's is the last.
+    func commit(_ loan: Loan, after statements: [Statement]) throws(PGError) -> [PGResult] {
+        guard let lent, lent.loan == loan else { throw PGError(.notRunning, "the transaction has ended") }
+        heedsCancellation = false
+        defer { heedsCancellation = true }
+        do throws(PGError) {
+            try begin(loan)
+            let results = try run(statements + [.commit], Frame(inTransaction: true, commits: true))
+            self.lent = nil
+            return results
+        } catch {
+            self.lent = nil
+            if !broken, PQtransactionStatus(handle) != PQTRANS_IDLE { rollBack() }
+            throw error
+        }
+    }
+
     /// Ends the loan, with ROLLBACK where something is still open. A connection that cannot even do that is closed, which undoes it too.
     ///
     /// - Returns: whether the connection is fit for the next.

@@ -33,7 +33,7 @@ public struct TransactionLimits: Sendable {
 public struct PGTransaction: PGSession {
     let connection: PGConnection
     let loan: PGConnection.Loan
-    private let names = NIOLockedValueBox(0)
+    private let state = NIOLockedValueBox((names: 0, isCommitted: false))
 
     init(_ connection: PGConnection, _ loan: PGConnection.Loan) {
         self.connection = connection
@@ -72,17 +72,38 @@ public struct PGTransaction: PGSession {
 
     /// A name for a savepoint or cursor of this transaction.
     func nextName() -> String {
-        let number = names.withLockedValue { number in
-            number += 1
-            return number
+        let number = state.withLockedValue { state in
+            state.names += 1
+            return state.names
         }
         return "market_\(number)"
     }
 
+    /// Runs the last queries and COMMIT behind them in one round trip: nothing may be asked of the transaction any more. What must keep it from being
+    /// committed has to make one of the queries fail, because nobody looks at their answers before.
+    ///
+    /// Cancelling the task does not stop it.
+    public func commit<Output: Sendable>(after queries: [Query<Output>]) async throws(PGError) -> [Output] {
+        let results = try await connection.commit(loan, after: try Statement.all(queries.map(\.sql)))
+        try Self.check(results.last)
+        state.withLockedValue { $0.isCommitted = true }
+        var outputs: [Output] = []
+        for (index, (query, result)) in zip(queries, results).enumerated() {
+            outputs.append(try PGAnswer(result: result, inTransaction: false).read(query, index: index))
+        }
+        return outputs
+    }
+
+    /// Whether the body has committed.
+    var isCommitted: Bool { state.withLockedValue { $0.isCommitted } }
+
     func commit() async throws(PGError) {
-        guard let result = try await connection.commit(loan) else { return }
-        // After an error PostgreSQL answers COMMIT with success and the tag ROLLBACK: only the tag tells.
-        guard result.commandTag == "COMMIT" else {
+        if let result = try await connection.commit(loan) { try Self.check(result) }
+    }
+
+    /// After an error PostgreSQL answers COMMIT with success and the tag ROLLBACK: only the tag tells.
+    private static func check(_ result: PGResult?) throws(PGError) {
+        guard result?.commandTag == "COMMIT" else {
             throw PGError(.commitRefused, "the transaction had failed: COMMIT rolled it back")
         }
     }
@@ -116,10 +137,13 @@ extension PGClient {
         let (connection, loan) = try await borrow(begin, limits)
         let transaction = PGTransaction(connection, loan)
         do {
-            let result = try await body(transaction)
-            // Whoever gave up waiting for the transaction gets none.
-            if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled before COMMIT") }
-            try await transaction.commit()
+            // On the connection's own thread: it has nothing else to do, and no thread has to wake another for each statement.
+            let result = try await withTaskExecutorPreference(connection.thread) { try await body(transaction) }
+            if !transaction.isCommitted {
+                // Whoever gave up waiting for the transaction gets none.
+                if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled before COMMIT") }
+                try await transaction.commit()
+            }
             // What answered COMMIT is between transactions: nothing is left to look at, and looking would be a change of threads.
             pool.release(connection, reusable: true)
             return result
