@@ -25,18 +25,18 @@ struct Audiences {
     }
 
     func rows(_ server: ServerProcess) throws -> [Row] {
-        try fill()
-        try prove(server)
         var (csv, ndjson, copies, bare): ([Figure], [Figure], [Figure], [Figure]) = ([], [], [], [])
-        for run in 1...runs {
-            try inTurn(
-                run,
-                [
-                    { csv.append(try read(.csv, of: server)) }, { copies.append(try copy(rowsInOrder)) },
-                    { ndjson.append(try read(.ndjson, of: server)) }, { bare.append(try copy(uidsAlone)) },
-                ])
+        try filled {
+            try prove(server)
+            for run in 1...runs {
+                try inTurn(
+                    run,
+                    [
+                        { csv.append(try read(.csv, of: server)) }, { copies.append(try copy(rowsInOrder)) },
+                        { ndjson.append(try read(.ndjson, of: server)) }, { bare.append(try copy(uidsAlone)) },
+                    ])
+            }
         }
-        try clear()
         func row(_ name: String, _ figures: [Figure], _ against: String, _ theirs: [Figure], _ goals: [Row.Goal]) -> Row {
             Row(
                 operation: "audience of \(Self.members) as \(name)", ours: .median(figures), against: against, theirs: .median(theirs),
@@ -50,8 +50,15 @@ struct Audiences {
         ]
     }
 
-    /// Makes the windows of an audience.
-    func fill() throws {
+    /// Lends the windows of an audience: made before the work, taken away after it.
+    func filled<Value>(_ work: () throws -> Value) throws -> Value {
+        try tidied(by: clear) {
+            try fill()
+            return try work()
+        }
+    }
+
+    private func fill() throws {
         // A resource of its own with a million windows, and no events: audiences read windows alone.
         let app = ground.secrets.appId
         _ = try ground.psql(
@@ -62,8 +69,7 @@ struct Audiences {
             """)
     }
 
-    /// Takes them away again.
-    func clear() throws {
+    private func clear() throws {
         _ = try ground.psql("delete from paid_window where uid like 'UID_audience%'")
         try ground.settle()
     }

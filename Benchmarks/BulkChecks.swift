@@ -10,7 +10,7 @@ struct BulkChecks {
     /// Where the requests' bodies are, made beforehand: making them is not what is measured.
     private let folder: URL
 
-    private static let uidsPerCall = 2_000
+    static let uidsPerCall = 2_000
     /// Different ones, so that what is asked for is not what PostgreSQL and the processor hold anyway.
     private static let bodies = 200
     /// Callers at once: two for each processor keep the server busy.
@@ -51,26 +51,32 @@ struct BulkChecks {
     }
 
     private func slice(_ connections: Int, _ seconds: Int) throws -> Figure {
-        let script = """
-            math.randomseed(\(ground.slices.next()))
-            local bodies = {}
-            wrk.method = "POST"
-            wrk.headers["Content-Type"] = "application/json"
-            wrk.headers["Authorization"] = "Bearer \(ground.secrets.apiKey)"
-            function init()
-                for b = 0, \(Self.bodies - 1) do
-                    local file = assert(io.open("\(folder.path)/" .. b .. ".json"))
-                    bodies[b + 1] = wrk.format(nil, nil, nil, file:read("*a"))
-                    file:close()
-                end
-            end
-            function request() return bodies[math.random(#bodies)] end
-            """
+        let target = target(connections: connections)
         let watch = try Stopwatch(ground, servers: [server])
-        let outcome = try LoadGenerator(connections: connections, seconds: seconds).send(
-            to: [.init(url: "\(server.url)/v1/entitlements/checks", script: script)])[0]
+        let outcome = try LoadGenerator(seconds: seconds).send(to: [target])[0]
         return try watch.figure(
             operations: outcome.completed * Self.uidsPerCall, rate: outcome.rate * Double(Self.uidsPerCall))
+    }
+
+    /// The bodies, at random.
+    func target(connections: Int) -> LoadGenerator.Target {
+        .init(
+            url: "\(server.url)/v1/entitlements/checks", connections: connections,
+            script: """
+                math.randomseed(\(ground.slices.next()))
+                local bodies = {}
+                wrk.method = "POST"
+                wrk.headers["Content-Type"] = "application/json"
+                wrk.headers["Authorization"] = "Bearer \(ground.secrets.apiKey)"
+                function init()
+                    for b = 0, \(Self.bodies - 1) do
+                        local file = assert(io.open("\(folder.path)/" .. b .. ".json"))
+                        bodies[b + 1] = wrk.format(nil, nil, nil, file:read("*a"))
+                        file:close()
+                    end
+                end
+                function request() return bodies[math.random(#bodies)] end
+                """)
     }
 
     private struct Answers: Decodable {

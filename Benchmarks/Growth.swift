@@ -61,9 +61,9 @@ struct Growth {
         }
         // Nothing was taken away since the market was empty, so this proves every one of them.
         try ground.prove()
-        try audiences.fill()
-        let read = try (1...runs).map { _ in (try audiences.read(.csv, of: server), try audiences.read(.ndjson, of: server)) }
-        try audiences.clear()
+        let read = try audiences.filled {
+            try (1...runs).map { _ in (try audiences.read(.csv, of: server), try audiences.read(.ndjson, of: server)) }
+        }
         return [
             ("GET /v1/entitlements", .median(single)), ("checks, per uid", .median(bulk)), ("one payment per request", .median(paid)),
             ("import of \(further) further lines", .median(imported)), ("the same through POST /v1/payment-events", .median(posted)),

@@ -32,10 +32,14 @@ struct Lookups {
         ]
     }
 
-    func entitlements(connections: Int) throws -> Figure {
-        try load(
-            "/v1/entitlements", connections: connections,
+    func entitlements(connections: Int) throws -> Figure { try load { target(connections: connections) } }
+
+    /// Entitlements of subscribers at random.
+    func target(connections: Int) -> LoadGenerator.Target {
+        .init(
+            url: "\(server.url)/v1/entitlements", connections: connections,
             script: """
+                math.randomseed(\(ground.slices.next()))
                 wrk.headers["Authorization"] = "Bearer \(ground.secrets.apiKey)"
                 function request()
                     return wrk.format("GET", "/v1/entitlements?resourceId=\(ground.secrets.topicId)&uid=\(Subscribers.prefix)"
@@ -45,7 +49,7 @@ struct Lookups {
     }
 
     private func constant() throws -> Figure {
-        try load("/healthz", connections: 64, script: "function request() return wrk.format() end")
+        try load { .init(url: "\(server.url)/healthz", connections: 64, script: "function request() return wrk.format() end") }
     }
 
     private struct Answer: Decodable {
@@ -73,17 +77,15 @@ struct Lookups {
         }
     }
 
-    private func load(_ path: String, connections: Int, script: String) throws -> Figure {
+    private func load(_ target: () -> LoadGenerator.Target) throws -> Figure {
         try ground.settle()
-        _ = try slice(path, connections, warmUp(of: seconds), script)
-        return try slice(path, connections, seconds, script)
+        _ = try slice(target(), warmUp(of: seconds))
+        return try slice(target(), seconds)
     }
 
-    private func slice(_ path: String, _ connections: Int, _ seconds: Int, _ script: String) throws -> Figure {
+    private func slice(_ target: LoadGenerator.Target, _ seconds: Int) throws -> Figure {
         let watch = try Stopwatch(ground, servers: [server])
-        let script = "math.randomseed(\(ground.slices.next()))\n\(script)"
-        let outcome = try LoadGenerator(connections: connections, seconds: seconds).send(to: [.init(url: server.url + path, script: script)]
-        )[0]
+        let outcome = try LoadGenerator(seconds: seconds).send(to: [target])[0]
         return try watch.figure(operations: outcome.completed, rate: outcome.rate)
     }
 }

@@ -22,12 +22,12 @@ struct Memory {
         let imported = try importing(history)
         try ground.clear()
         let audiences = Audiences(ground: ground, runs: 1)
-        try audiences.fill()
-        let (other, audience) = try onFreshServer { server in
-            _ = try audiences.read(.csv, of: server)
-            _ = try audiences.read(.ndjson, of: server)
+        let (other, audience) = try audiences.filled {
+            try onFreshServer { server in
+                _ = try audiences.read(.csv, of: server)
+                _ = try audiences.read(.ndjson, of: server)
+            }
         }
-        try audiences.clear()
         func added(_ what: String, _ most: Double, over idle: Double) -> Bound {
             Bound(
                 what: "memory added by \(what)", value: most - idle, limit: Self.addedLimit, unit: "MiB",

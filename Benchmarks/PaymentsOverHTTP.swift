@@ -20,6 +20,29 @@ struct PaymentsOverHTTP {
     /// What pgbench writes goes to a resource and a publisher that nobody has, so that it can be told apart.
     private static let nobody = 999_999
 
+    func rows(runs: Int) throws -> [Row] {
+        var ours: [Int: [Figure]] = [:]
+        var theirs: [Figure] = []
+        try tidied(by: clear) {
+            try prefillOurs()
+            try prefillTheirs()
+            for run in 1...runs {
+                try inTurn(
+                    run,
+                    [
+                        { ours[64, default: []].append(try self.ours(connections: 64)) }, { theirs.append(try self.theirs()) },
+                        { ours[256, default: []].append(try self.ours(connections: 256)) },
+                    ])
+            }
+        }
+        return [(64, 2.0), (256, 2.5)].map { connections, rate in
+            Row(
+                operation: "one payment per request, \(connections) connections", ours: .median(ours[connections] ?? []),
+                against: "pgbench -c 64, the same rows", theirs: .median(theirs),
+                goals: [.init(measure: .rate, limit: rate), .init(measure: .cpu, limit: 0.75)])
+        }
+    }
+
     /// Makes the windows of our side, unless they are there.
     func prefillOurs() throws {
         let windows = "select count(*) from paid_window where resource_id = \(ground.secrets.topicId) and uid like 'UID_wrk_%'"
@@ -52,22 +75,40 @@ struct PaymentsOverHTTP {
     }
 
     private func slice(_ connections: Int, _ seconds: Int) throws -> (Figure, [LoadGenerator.Outcome]) {
-        let number = ground.slices.next()
-        precondition(number < 100_000, "the number of a slice has five digits in a trade number")
-        let targets = servers.enumerated().map { index, server in
-            LoadGenerator.Target(
-                url: "\(server.url)/v1/inbound/\(ground.secrets.inboundKey)", script: script(slice: number, server: index))
-        }
+        let slice = slice(connections: connections)
         let watch = try Stopwatch(ground, servers: servers)
-        let outcomes = try LoadGenerator(connections: connections / servers.count, seconds: seconds).send(to: targets)
+        let outcomes = try LoadGenerator(seconds: seconds).send(to: slice.targets)
         let completed = outcomes.map(\.completed).reduce(0, +)
         let figure = try watch.figure(operations: completed, rate: outcomes.map(\.rate).reduce(0, +))
-        // Every acknowledged one is stored; those that wrk left unread at its end may be, too.
-        let stored = Int(try ground.psql("select count(*) from payment_event where trade_no like 'W\(pad(number, to: 5))-%'")) ?? -1
+        try requireStored(completed, of: slice, connections: connections)
+        return (figure, outcomes)
+    }
+
+    struct Slice {
+        let number: Int
+        let targets: [LoadGenerator.Target]
+    }
+
+    /// Payments with numbers of their own, one target for each server.
+    func slice(connections: Int) -> Slice {
+        let number = ground.slices.next()
+        precondition(number < 100_000, "the number of a slice has five digits in a trade number")
+        return Slice(
+            number: number,
+            targets: servers.enumerated().map { index, server in
+                LoadGenerator.Target(
+                    url: "\(server.url)/v1/inbound/\(ground.secrets.inboundKey)", connections: connections / servers.count,
+                    script: script(slice: number, server: index))
+            })
+    }
+
+    /// - Throws: unless every acknowledged one is stored; those that wrk left unread at its end may be, too.
+    func requireStored(_ completed: Int, of slice: Slice, connections: Int) throws {
+        let number = pad(slice.number, to: 5)
+        let stored = Int(try ground.psql("select count(*) from payment_event where trade_no like 'W\(number)-%'")) ?? -1
         guard (completed...completed + connections).contains(stored) else {
             throw BenchError("\(completed) payments acknowledged, \(stored) stored")
         }
-        return (figure, outcomes)
     }
 
     /// Trade numbers are as long as the hosted platform's, 27 characters, and rise with time as those do.

@@ -23,37 +23,41 @@ struct Capacity {
 
         let (pay, before, after) = try payments()
         let ask = try Experiment(
-            few: 4, more: 16, heavy: [.init(name: "entitlements at 64 connections", connections: 64)], concurrency: .unlimited
+            few: 16, more: 64, heavy: [.init(name: "entitlements at 256 connections", connections: 256)], concurrency: .unlimited
         )
         .predictions(runs: runs) { connections, _ in try lookups.entitlements(connections: connections) }
         let check = try Experiment(
             few: 1, more: 2, heavy: [.init(name: "checks (uids) by 8 callers", connections: 8)], concurrency: .unlimited
         ).predictions(runs: runs) { connections, _ in try bulk.check(connections: connections) }
-        try audiences.fill()
+        let mixed = try Mixture(
+            payments: PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds), lookups: lookups, bulk: bulk,
+            pay: pay.curve, ask: ask.curve, check: check.curve
+        ).prediction(runs: runs)
         // A reader is a program of its own.
-        let read = try Experiment(
-            few: 1, more: 2, heavy: [.init(name: "audience members by 4 readers, CSV", connections: 4)], concurrency: .unlimited,
-            generators: { $0 }
-        ).predictions(runs: runs) { readers, _ in try audiences.read(.csv, of: server, readers: readers) }
-        try audiences.clear()
+        let read = try audiences.filled {
+            try Experiment(
+                few: 1, more: 2, heavy: [.init(name: "audience members by 4 readers, CSV", connections: 4)], concurrency: .unlimited,
+                generators: { $0 }
+            ).predictions(runs: runs) { readers, _ in try audiences.read(.csv, of: server, readers: readers) }
+        }
 
         say(
             "capacity from these costs, at \(Int(Machines.planned * 100)) % of the processors; a payment is one event of one resource")
-        show("payments/s, 256 connections to each process", pay[0], connections: 256, .recording)
-        show("payments/s, \(Concurrency.worthTwo) and more", pay[0], connections: Concurrency.worthTwo, .recording)
-        show("entitlements/s", ask[0], connections: 64)
-        show("checks/s (uids)", check[0], connections: 8)
-        show("audience members/s", read[0], connections: 4)
+        show("payments/s, 256 connections to each process", pay.heavy[0], connections: 256, .recording)
+        show("payments/s, \(Concurrency.worthTwo) and more", pay.heavy[0], connections: Concurrency.worthTwo, .recording)
+        show("entitlements/s", ask.heavy[0], connections: 256)
+        show("checks/s (uids)", check.heavy[0], connections: 8)
+        show("audience members/s", read.heavy[0], connections: 4)
         imported.showYears(payments: (before, after))
-        return (pay + ask + check + read).map(\.bound) + [imported.check(growthFrom: before, to: after)]
+        return (pay.heavy + ask.heavy + check.heavy + [mixed] + read.heavy).map(\.bound) + [imported.check(growthFrom: before, to: after)]
     }
 
     /// By one server process, and by two on the same PostgreSQL.
-    private func payments() throws -> ([Prediction], before: Storage, after: Storage) {
+    private func payments() throws -> (found: (curve: DemandCurve, heavy: [Prediction]), before: Storage, after: Storage) {
         let second = try ServerProcess(ground, port: Self.port)
         defer { second.stop() }
         let experiment = Experiment(
-            few: 16, more: 64,
+            few: 32, more: 128,
             heavy: [
                 .init(name: "payments at 256 connections", connections: 256),
                 .init(name: "payments by two processes, 128 connections each", connections: 128, processes: 2),

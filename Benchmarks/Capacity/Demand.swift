@@ -14,12 +14,28 @@ extension Demand {
     init(_ figure: Figure) {
         self.init(server: figure.own ?? .nan, postgres: figure.postgres ?? .nan, generator: figure.generator ?? .nan)
     }
+
+    static func median(_ demands: [Demand]) -> Demand {
+        func middle(_ share: KeyPath<Demand, Double>) -> Double { Benchmarks.middle(demands.map { $0[keyPath: share] }) ?? .nan }
+        return Demand(server: middle(\.server), postgres: middle(\.postgres), generator: middle(\.generator))
+    }
+
+    static func + (one: Demand, other: Demand) -> Demand {
+        Demand(server: one.server + other.server, postgres: one.postgres + other.postgres, generator: one.generator + other.generator)
+    }
+
+    /// Of so many operations.
+    static func * (one: Demand, times: Double) -> Demand {
+        Demand(server: one.server * times, postgres: one.postgres * times, generator: one.generator * times)
+    }
 }
 
 /// How the cost of an operation falls with what arrives together: a batch shares its transaction and commit. So it is a + b ÷ connections, through
 /// two points.
 struct DemandCurve {
     let few, more: (connections: Int, demand: Demand)
+
+    var text: String { "at \(few.connections) \(few.demand.text), at \(more.connections) \(more.demand.text)" }
 
     func at(_ connections: Int) -> Demand {
         func at(_ share: KeyPath<Demand, Double>) -> Double {

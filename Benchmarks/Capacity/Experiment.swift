@@ -15,35 +15,31 @@ struct Experiment {
     }
 
     /// - Parameter measure: takes the connections to each server process, and how many processes.
-    func predictions(runs: Int, _ measure: (_ connections: Int, _ processes: Int) throws -> Figure) throws -> [Prediction] {
+    /// - Returns: also the costs under the light loads, from which the predictions are made.
+    func predictions(
+        runs: Int, _ measure: (_ connections: Int, _ processes: Int) throws -> Figure
+    ) throws -> (curve: DemandCurve, heavy: [Prediction]) {
         var light: [(few: Figure, more: Figure)] = []
-        var loaded: [[(processors: Double, figure: Figure)]] = heavy.map { _ in [] }
+        var loaded: [[Figure]] = heavy.map { _ in [] }
         for _ in 1...runs {
             // In turn, so that a slow minute of the machine meets all of them.
-            let (few, more) = (try measure(few, 1), try measure(more, 1))
-            light.append((few, more))
-            for (index, load) in heavy.enumerated() {
-                let before = try Spin.processors()
-                let figure = try measure(load.connections, load.processes)
-                let spun = (before + (try Spin.processors())) / 2
-                // What the light loads used or left unused, this one may have; and what loops could take. Loops alone say too little where others work
-                // here: Linux lets those go first who have slept, as programs that serve do.
-                let processors = max(spun, Figure.median([few, more]).available ?? 0)
-                loaded[index].append((processors, figure))
-            }
+            light.append((try measure(few, 1), try measure(more, 1)))
+            for (index, load) in heavy.enumerated() { loaded[index].append(try measure(load.connections, load.processes)) }
         }
         let curve = DemandCurve(few: (few, Demand(.median(light.map(\.few)))), more: (more, Demand(.median(light.map(\.more)))))
-        return zip(heavy, loaded).map { load, found in
+        let predictions = zip(heavy, loaded).map { load, figures in
             let demand = curve.at(load.connections)
             let machines = Machines(connections: load.connections, concurrency: concurrency)
             return Prediction(
-                name: load.name, demand: demand, curve: curve,
-                runs: found.map { processors, figure in
-                    let predicted = machines.here(
-                        demand, processors: processors, processes: load.processes,
-                        generators: load.processes * generators(load.connections))
-                    return Prediction.Run(processors: processors, predicted: predicted, measured: figure)
+                name: load.name, demand: demand, basis: curve.text,
+                runs: figures.map { figure in
+                    .init(measured: figure) { processors in
+                        machines.here(
+                            demand, processors: processors, processes: load.processes,
+                            generators: load.processes * generators(load.connections))
+                    }
                 })
         }
+        return (curve, predictions)
     }
 }

@@ -1,15 +1,21 @@
-/// What was predicted of a heavy load, and what was measured under it.
+/// What was predicted of a load, and what was measured under it.
 struct Prediction {
     let name: String
-    /// From the costs under two light loads, the processors and the limits of the model; nothing of it was measured under the heavy load.
+    /// From the costs under other loads; nothing of it was measured under this one.
     let demand: Demand
-    let curve: DemandCurve
+    /// The costs that it comes from, in words.
+    let basis: String
     let runs: [Run]
 
     struct Run {
-        let processors: Double
         let predicted: Double
         let measured: Figure
+
+        /// - Parameter predicted: the rate on so many processors of this machine: those that others had not taken meanwhile, which are all of them
+        ///   where nobody else works. What others take is no matter of the market; what it leaves idle is, and counts against the prediction.
+        init(measured: Figure, predicted: (_ processors: Double) -> Double) {
+            (self.measured, self.predicted) = (measured, predicted(measured.available ?? .nan))
+        }
     }
 
     /// A prediction may be off by so much of what is measured, in per cent.
@@ -17,17 +23,16 @@ struct Prediction {
 
     var measured: Figure { .median(runs.map(\.measured)) }
 
-    /// Each run's prediction is held to what that run measured, since others' work on the machine comes and goes; the middle one counts.
+    /// Each run's prediction is held to what that run measured, since others' work on the machine comes and goes; the run in the middle counts.
     var bound: Bound {
-        let predicted = middle(runs.map(\.predicted)) ?? .nan
-        let ratio = middle(runs.map { $0.predicted / $0.measured.rate }) ?? .nan
+        func ratio(_ run: Run) -> Double { run.predicted / run.measured.rate }
+        let run = runs.sorted { ratio($0) < ratio($1) }[runs.count / 2]
         return Bound(
-            what: "capacity: \(name), predicted \(Int(predicted))/s, measured \(Int(measured.rate))/s: off by",
-            value: abs(ratio - 1) * 100, limit: Self.limit, unit: "%",
+            what: "capacity: \(name), predicted \(Int(run.predicted))/s, measured \(Int(run.measured.rate))/s: off by",
+            value: abs(ratio(run) - 1) * 100, limit: Self.limit, unit: "%",
             because: """
-                µs CPU of server + PostgreSQL + load generator at \(curve.few.connections) \(curve.few.demand.text), at \
-                \(curve.more.connections) \(curve.more.demand.text), hence \(demand.text); measured \(Demand(measured).text); \
-                \(two(middle(runs.map(\.processors)) ?? .nan)) processors to be had before, \(two(measured.available ?? .nan)) under this load
+                µs CPU of server + PostgreSQL + load generator \(basis), hence \(demand.text); measured \(Demand(measured).text); \
+                others left \(two(run.measured.available ?? .nan)) processors
                 """)
     }
 }

@@ -4,7 +4,6 @@ import Synchronization
 
 /// Requests over HTTP from `wrk`, over connections that are kept.
 struct LoadGenerator {
-    let connections: Int
     let seconds: Int
 
     struct Outcome {
@@ -18,19 +17,27 @@ struct LoadGenerator {
     /// Where one wrk sends what its Lua makes: `request()` makes the next request.
     struct Target {
         let url: String
+        let connections: Int
         let script: String
     }
 
-    /// Loads all targets at once, each from a wrk of its own with so many connections.
+    /// Loads all targets at once, each from a wrk of its own.
     ///
+    /// - Returns: what came of each, in their order.
     /// - Throws: when any answer was none, or not of 2xx.
     func send(to targets: [Target]) throws -> [Outcome] {
-        let outcomes = Mutex<[Result<Outcome, any Error>]>([])
-        DispatchQueue.concurrentPerform(iterations: targets.count) { index in
-            let outcome = Result { try send(to: targets[index]) }
-            outcomes.withLock { $0.append(outcome) }
+        let outcomes = Mutex<[Int: Result<Outcome, any Error>]>([:])
+        // A thread for each: a queue would let only as many go at once as there are processors.
+        let done = DispatchSemaphore(value: 0)
+        for (index, target) in targets.enumerated() {
+            Thread.detachNewThread {
+                let outcome = Result { try send(to: target) }
+                outcomes.withLock { $0[index] = outcome }
+                done.signal()
+            }
         }
-        return try outcomes.withLock { try $0.map { try $0.get() } }
+        for _ in targets { done.wait() }
+        return try outcomes.withLock { $0 }.sorted { $0.key < $1.key }.map { try $0.value.get() }
     }
 
     private func send(to target: Target) throws -> Outcome {
@@ -38,7 +45,10 @@ struct LoadGenerator {
         try target.script.write(to: file, atomically: true, encoding: .utf8)
         defer { unlink(file.path) }
         let text = try Shell.run(
-            "wrk", ["-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--timeout", "30s", "--latency", "-s", file.path, target.url])
+            "wrk",
+            [
+                "-t", "1", "-c", "\(target.connections)", "-d", "\(seconds)s", "--timeout", "30s", "--latency", "-s", file.path, target.url,
+            ])
         guard !text.contains("Socket errors"), !text.contains("Non-2xx") else {
             throw BenchError("not every request was answered: \(text)")
         }

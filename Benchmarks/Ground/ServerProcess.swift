@@ -15,6 +15,8 @@ final class ServerProcess {
         process.arguments = ["--default-signal", ground.market, "serve", "--port", "\(port)", "--log-level", "info"]
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MARKET_") }
         environment["DATABASE_URL"] = ground.cluster.socketURL(user: Ground.serverLogin)
+        // Room for four audiences beside the places of four whose readers are through already, but which the server is yet to hear of.
+        environment["MARKET_DATABASE_CONNECTIONS"] = "20"
         process.environment = environment
         process.standardInput = FileHandle.nullDevice
         // A line for each request is written, as in production; nobody reads it here.

@@ -1,0 +1,44 @@
+/// Payments, entitlements and checks at once: what each costs alone must give what all of them cost together.
+struct Mixture {
+    let payments: PaymentsOverHTTP
+    let lookups: Lookups
+    let bulk: BulkChecks
+    /// What each of them costs under its own load.
+    let pay, ask, check: DemandCurve
+
+    /// How many wait for each at the same time.
+    private static let (paying, asking, checking) = (64, 64, 1)
+
+    /// Predicts how many payments go through, with the entitlements and checks that went through beside each: what a mixture is made of is given to a
+    /// market by those who ask, and so it is given to the prediction.
+    func prediction(runs: Int) throws -> Prediction {
+        let alone = (pay.at(Self.paying), ask.at(Self.asking), check.at(Self.checking))
+        var demands: [Demand] = []
+        let measured = try (1...runs).map { _ in
+            try lookups.ground.settle()
+            _ = try measure(warmUp(of: payments.seconds))
+            let (figure, asked, checked) = try measure(payments.seconds)
+            demands.append(alone.0 + alone.1 * asked + alone.2 * checked)
+            return figure
+        }
+        let demand = Demand.median(demands)
+        return Prediction(
+            name: "payments at \(Self.paying) connections, beside entitlements at \(Self.asking) and checks by \(Self.checking) caller",
+            demand: demand, basis: "alone \(alone.0.text), \(alone.1.text), \(alone.2.text)",
+            runs: zip(demands, measured).map { demand, figure in .init(measured: figure) { $0 * 1e6 / demand.all } })
+    }
+
+    /// - Returns: what was used for each payment, and the entitlements and checked subscribers beside each.
+    private func measure(_ seconds: Int) throws -> (Figure, asked: Double, checked: Double) {
+        let slice = payments.slice(connections: Self.paying)
+        let targets = slice.targets + [lookups.target(connections: Self.asking), bulk.target(connections: Self.checking)]
+        let watch = try Stopwatch(lookups.ground, servers: payments.servers)
+        let outcomes = try LoadGenerator(seconds: seconds).send(to: targets)
+        let (paid, asked, checked) = (outcomes[0], outcomes[1], outcomes[2])
+        let figure = try watch.figure(operations: paid.completed, rate: paid.rate)
+        try payments.requireStored(paid.completed, of: slice, connections: Self.paying)
+        let checks = checked.rate * Double(BulkChecks.uidsPerCall)
+        say("    at once: \(Int(paid.rate)) payments/s, \(Int(asked.rate)) entitlements/s, \(Int(checks)) checks/s")
+        return (figure, asked.rate / paid.rate, checks / paid.rate)
+    }
+}
