@@ -8,11 +8,14 @@ import Logging
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "bench", abstract: "Measure the server against stated limits.")
 
+    /// In the order in which they run.
     enum Part: String, CaseIterable, ExpressibleByArgument {
-        case imports, payments, entitlements, checks, audiences, client, memory, capacity, growth
+        case memory, imports, payments, entitlements, checks, audiences, client, capacity, growth
 
         /// Growth takes longer than all else together and begins anew, so it runs where it is asked for.
         static let byDefault = allCases.filter { $0 != .growth }
+        /// What is measured on top of the history.
+        static let onHistory = allCases.filter { ![.memory, .imports, .growth].contains($0) }
     }
 
     @Option(help: "The program to measure.") var market = ".build-release/release/market"
@@ -29,80 +32,58 @@ struct Bench: AsyncParsableCommand {
         let parts = Set(only.isEmpty ? Part.byDefault : only)
         let ground = try Ground.make(market: URL(filePath: market).absoluteURL.path, logger: logger)
         defer { ground.remove() }
-        let started = ContinuousClock.now
-        var rows: [any Finding] = []
         let server = try ServerProcess(ground)
         defer { server.stop() }
+        let report = Report()
 
-        if parts.contains(.memory) { rows += try Memory(ground: ground, events: events).rows() }
-        // The history is under everything; it is measured only where that is asked for.
-        let (imports, imported) = try Imports(
-            ground: ground, server: server, events: events, runs: parts.contains(.imports) ? runs : 0, seconds: seconds
-        ).rows()
-        rows += imports
-        if parts.contains(.payments) { rows += try payments(ground, server) }
-        if parts.contains(.entitlements) || parts.contains(.checks) {
-            let subscribers = try Subscribers(of: ground)
-            if parts.contains(.entitlements) {
-                rows += try Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds).rows(runs: runs)
+        if parts.contains(.memory) { await report.part("memory") { try Memory(ground: ground, events: events).rows() } }
+        if let history = await history(under: parts, ground, server, report) {
+            for part in Part.onHistory where parts.contains(part) {
+                await report.part(part.rawValue) { try await findings(of: part, ground, server, history, logger) }
             }
-            if parts.contains(.checks) {
-                rows += try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds).rows(runs: runs)
+            // Growth begins with an empty market; until here nothing was taken away since the last import.
+            await report.part("proof of every window") {
+                try ground.prove()
+                return []
             }
         }
-        if parts.contains(.audiences) { rows += try Audiences(ground: ground, runs: runs).rows(server) }
-        if parts.contains(.client) { rows += try await ClientAgainstLibPQ(ground: ground, runs: runs, logger: logger).rows() }
-        if parts.contains(.capacity) {
-            rows += try Capacity(ground: ground, server: server, imported: imported, seconds: seconds, runs: runs).findings()
-        }
-        // Growth begins with an empty market; until here nothing was taken away since the last import.
-        try ground.prove()
         if parts.contains(.growth) {
-            rows += try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs).rows()
+            await report.part("growth") {
+                try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs).rows()
+            }
         }
-        if parts.contains(.memory) { rows.append(try Memory.underWork(server)) }
-        try conclude(rows, parts, minutes: (ContinuousClock.now - started) / .seconds(60))
-    }
-
-    /// - Throws: exit code 1 when a limit is missed.
-    private func conclude(_ rows: [any Finding], _ parts: Set<Part>, minutes: Double) throws {
-        say(
-            "medians of \(runs), in \(two(minutes)) minutes; \(ProcessInfo.processInfo.activeProcessorCount) processors, load average at the end "
-                + loadAverage())
-        for row in rows { say(row.text) }
-        let goals = rows.filter(\.hasGoal)
-        let missed = goals.count { !$0.reached }
-        say(missed == 0 ? "all \(goals.count) reached" : "\(missed) of \(goals.count) missed")
+        if parts.contains(.memory) { await report.part("memory after all else") { [try Memory.underWork(server)] } }
         let left = Part.allCases.filter { !parts.contains($0) }.map(\.rawValue)
         if !left.isEmpty { say("not run: \(left.joined(separator: ", ")) (ARGS=\"--only \(left.joined(separator: " "))\")") }
-        if missed > 0 { throw ExitCode(1) }
+        try report.conclude(runs: runs)
     }
 
-    private func payments(_ ground: Ground, _ server: ServerProcess) throws -> [Row] {
-        let payments = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
-        var ours: [Int: [Figure]] = [:]
-        var theirs: [Figure] = []
-        try payments.prefillOurs()
-        try payments.prefillTheirs()
-        for run in 1...runs {
-            try inTurn(
-                run,
-                [
-                    { ours[64, default: []].append(try payments.ours(connections: 64)) }, { theirs.append(try payments.theirs()) },
-                    { ours[256, default: []].append(try payments.ours(connections: 256)) },
-                ])
-        }
-        try payments.clear()
-        return [(64, 2.0), (256, 2.5)].map { connections, rate in
-            Row(
-                operation: "one payment per request, \(connections) connections", ours: .median(ours[connections] ?? []),
-                against: "pgbench -c 64, the same rows", theirs: .median(theirs),
-                goals: [.init(measure: .rate, limit: rate), .init(measure: .cpu, limit: 0.75)])
-        }
+    /// What lies under all parts but two; its import is measured only where that is asked for.
+    ///
+    /// - Returns: what it takes on disk; nil when no part needs it, or it could not be imported.
+    private func history(under parts: Set<Part>, _ ground: Ground, _ server: ServerProcess, _ report: Report) async -> Storage? {
+        let imports = Imports(ground: ground, server: server, events: events, runs: runs, seconds: seconds)
+        var stored: Storage?
+        if parts.contains(.imports) { stored = await report.part("imports") { try imports.rows() } }
+        guard stored == nil, !parts.isDisjoint(with: Part.onHistory) else { return stored }
+        return await report.part("history") { ([], try imports.history()) }
     }
 
-    private func loadAverage() -> String {
-        var loads = [0.0, 0.0, 0.0]
-        return getloadavg(&loads, 3) == 3 ? two(loads[0]) : "unknown"
+    private func findings(
+        of part: Part, _ ground: Ground, _ server: ServerProcess, _ history: Storage, _ logger: Logger
+    ) async throws -> [any Finding] {
+        func subscribers() throws -> Subscribers { try Subscribers(of: ground) }
+        switch part {
+        case .payments: return try PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds).rows(runs: runs)
+        case .entitlements:
+            return try Lookups(ground: ground, server: server, subscribers: subscribers(), seconds: seconds).rows(runs: runs)
+        case .checks:
+            return try BulkChecks(ground: ground, server: server, subscribers: subscribers(), seconds: seconds).rows(runs: runs)
+        case .audiences: return try Audiences(ground: ground, runs: runs).rows(server)
+        case .client: return try await ClientAgainstLibPQ(ground: ground, runs: runs).rows()
+        case .capacity:
+            return try Capacity(ground: ground, server: server, imported: history, seconds: seconds, runs: runs).findings()
+        case .memory, .imports, .growth: preconditionFailure("\(part) does not stand on the history")
+        }
     }
 }

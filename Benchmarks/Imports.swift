@@ -5,19 +5,20 @@ struct Imports {
     let ground: Ground
     let server: ServerProcess
     let events: Int
-    /// 0 imports without measuring: the history that the other measurements stand on.
     let runs: Int
     let seconds: Int
 
-    /// Leaves one history in the market.
+    /// Leaves one history in the market, without measuring.
     ///
-    /// - Returns: also what a history takes on disk.
-    func rows() throws -> (rows: [Row], stored: Storage) {
-        guard runs > 0 else {
-            _ = try recording(1) { try ground.importing($0) }
-            try ground.settle()
-            return ([], try Storage(ground))
-        }
+    /// - Returns: what it takes on disk.
+    func history() throws -> Storage {
+        _ = try recording(1) { try ground.importing($0) }
+        try ground.settle()
+        return try Storage(ground)
+    }
+
+    /// Leaves one history in the market, and says also what it takes on disk.
+    func rows() throws -> ([any Finding], Storage) {
         var stored: Storage?
         var (imports, backfills, payments): ([Figure], [Figure], [Figure]) = ([], [], [])
         let singly = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
@@ -32,10 +33,7 @@ struct Imports {
                     },
                     { backfills.append(try recording(run, by: server) { try server.post($0, of: ground) }) },
                     // On top of the history that the last one of the others has left.
-                    {
-                        payments.append(try singly.theirs())
-                        try singly.clear()
-                    },
+                    { payments.append(try tidied(by: singly.clear) { try singly.theirs() }) },
                 ])
         }
         guard let stored else { preconditionFailure("every run imports") }

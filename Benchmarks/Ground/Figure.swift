@@ -19,6 +19,13 @@ struct Figure {
         return own + postgres
     }
 
+    var text: String {
+        var parts = ["\(Int(rate.rounded()))/s"]
+        if let latency { parts.append("p50 \(two(latency)) µs") }
+        if let own, let postgres { parts.append("µs CPU \(two(own)) own + \(two(postgres)) PostgreSQL = \(two(own + postgres))") }
+        return parts.joined(separator: ", ")
+    }
+
     /// The middle one by rate, with the middle costs: one slow run of three says nothing. Of an even number, the mean of the two in the middle: to
     /// take either would favour a side.
     static func median(_ figures: [Figure]) -> Figure {

@@ -3,6 +3,9 @@ protocol Finding {
     var reached: Bool { get }
     /// Whether there was anything to be reached.
     var hasGoal: Bool { get }
+    /// What was measured.
+    var subject: String { get }
+    /// All of it.
     var text: String { get }
 }
 
@@ -27,6 +30,7 @@ struct Row: Finding {
 
     var reached: Bool { goals.allSatisfy { isReached($0) } }
     var hasGoal: Bool { !goals.isEmpty }
+    var subject: String { "\(operation), against \(against)" }
 
     private func ratio(_ measure: Goal.Measure) -> Double {
         switch measure {
@@ -53,16 +57,7 @@ struct Row: Finding {
             return "\(limit) \(two(goal.limit)) ×: \(two(ratio(goal.measure))) × \(isReached(goal) ? "reached" : "MISSED")"
         }
         let verdict = goals.isEmpty ? "rate \(two(ratio(.rate))) ×, no goal" : parts.joined(separator: ", ")
-        return "  \(operation): \(show(ours)) | \(against): \(show(theirs)) | \(verdict)"
-    }
-
-    private func show(_ figure: Figure) -> String {
-        var parts = ["\(Int(figure.rate.rounded()))/s"]
-        if let latency = figure.latency { parts.append("p50 \(two(latency)) µs") }
-        if let own = figure.own, let postgres = figure.postgres {
-            parts.append("µs CPU \(two(own)) own + \(two(postgres)) PostgreSQL = \(two(own + postgres))")
-        }
-        return parts.joined(separator: ", ")
+        return "  \(operation): \(ours.text) | \(against): \(theirs.text) | \(verdict)"
     }
 }
 
@@ -77,6 +72,7 @@ struct Bound: Finding {
 
     var reached: Bool { value <= limit }
     var hasGoal: Bool { true }
+    var subject: String { what }
 
     var text: String {
         "  \(what): \(two(value)) \(unit)\(because.isEmpty ? "" : " (\(because))") | ≤ \(two(limit)) \(unit): \(reached ? "reached" : "MISSED")"
