@@ -80,11 +80,11 @@ extension PGConnection {
         guard !settings.isEmpty else { return }
         var statements: [Statement] = []
         for setting in settings {
-            statements.append(try Statement(SQL("select set_config(\(setting.name), \(setting.value), false)")))
+            statements.append("select set_config(\(setting.name), \(setting.value), false)")
         }
         let limit = SQL("select (extract(epoch from current_setting('statement_timeout')::interval) * 1000)::bigint").value(Int.self)
-        statements.append(try Statement(limit.sql))
-        let results = try exchange(statements, .init())
+        statements.append(limit.sql)
+        let results = try exchange(try Statement.all(statements), .init())
         for result in results {
             if let error = result.error() { throw error }
         }

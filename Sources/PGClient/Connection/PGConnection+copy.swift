@@ -104,25 +104,22 @@ extension PGConnection {
 
     /// A statement with its values written into the text, for COPY, which takes no parameters. Only what has a plain literal can stand there.
     func inlined(_ sql: SQL) throws(PGError) -> String {
-        let statement = try Statement(sql)
+        try sql.check()
         var text = ""
-        var number = 0
         for piece in sql.pieces {
-            switch piece {
-            case .literal(let literal): literal.withUTF8Buffer { text += String(decoding: $0, as: UTF8.self) }
-            case .value:
-                text += try literal(statement, number)
-                number += 1
+            if let literal = piece.literal {
+                text += String(decoding: literal, as: UTF8.self)
+            } else {
+                text += try literal(piece, of: sql)
             }
         }
         return text
     }
 
-    private func literal(_ statement: Statement, _ index: Int) throws(PGError) -> String {
-        let type = statement.types[index]
-        guard let range = statement.ranges[index] else { return "null" }
-        let bytes = Array(statement.bytes[range])
-        return try bytes.withUnsafeBytes { raw in Result { () throws(PGError) in try literal(raw, of: type) } }.get()
+    private func literal(_ value: SQLPiece, of sql: SQL) throws(PGError) -> String {
+        guard let range = value.range else { return "null" }
+        let bytes = Array(sql.body.values[range])
+        return try bytes.withUnsafeBytes { raw in Result { () throws(PGError) in try literal(raw, of: value.type) } }.get()
     }
 
     private func literal(_ raw: UnsafeRawBufferPointer, of type: UInt32) throws(PGError) -> String {

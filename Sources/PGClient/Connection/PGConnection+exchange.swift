@@ -50,15 +50,15 @@ extension PGConnection {
         }
         do throws(PGError) {
             var results = try exchange(statements, frame)
-            if let index = results.firstIndex(where: \.isError), let error = results[index].error() {
+            if let index = results.firstIndex(where: { $0.isError }), let error = results[index].error() {
                 guard error.isStaleStatement else { throw located(error, index, statements.count) }
                 if error.sqlState == .invalidStatementName { self.statements.forgetAll() }
-                for statement in statements { self.statements.forget(statement.key) }
+                for statement in statements { self.statements.forget(StatementCache.Key(statement)) }
                 // Everything that ran before the error in this transaction is undone with it: only one that begins here can begin again.
                 guard !frame.inTransaction || frame.begin != nil else { throw located(error, index, statements.count) }
                 if frame.begin != nil { _ = try exchange([Statement(command: "rollback")], Frame(inTransaction: true)) }
                 results = try exchange(statements, frame)
-                if let index = results.firstIndex(where: \.isError), let error = results[index].error() {
+                if let index = results.firstIndex(where: { $0.isError }), let error = results[index].error() {
                     throw located(error, index, statements.count)
                 }
             }
@@ -101,7 +101,7 @@ extension PGConnection {
         patience = patience(for: statements.count)
         guard statements.count == 1, frame.begin == nil else { return try pipeline(statements, frame, first: nil) }
         // A statement that needs no preparing first can go without a pipeline.
-        let plan = plan(statements[0].key)
+        let plan = plan(StatementCache.Key(statements[0]))
         if case .prepare = plan { return try pipeline(statements, frame, first: plan) }
         return [try single(statements[0], plan)]
     }

@@ -30,7 +30,7 @@ extension PGConnection {
         var preparing: [StatementCache.Key: String] = [:]
         var previous: (key: StatementCache.Key, plan: StatementCache.Plan)?
         for statement in statements {
-            let key = statement.key
+            let key = StatementCache.Key(statement)
             // Statements of one shape stand behind one another: a comparison is cheaper than a look-up.
             if let previous, case .prepared = previous.plan, previous.key == key {
                 try send(statement, previous.plan)
@@ -76,36 +76,42 @@ extension PGConnection {
     }
 
     private func collect(_ expected: [Expected]) throws(PGError) -> [PGResult] {
-        var results: [PGResult] = []
-        results.reserveCapacity(expected.count)
-        var aborted: PGError?
+        var collector = ResultCollector(expected.count)
+        var aborted = false
         for item in expected {
-            let result = try nextResult()
-            guard let result else { throw failure("no result came", outcome: .unknown) }
-            guard try nextResult() == nil else { throw failure("two results for one statement", outcome: .unknown) }
+            guard let pointer = try nextPointer() else { throw failure("no result came", outcome: .unknown) }
+            if case .answer = item {
+                collector.take(pointer)
+                try endStatement()
+                continue
+            }
+            let result = PGResult(pointer)
+            try endStatement()
             let succeeded = !result.isError && result.status != PGRES_PIPELINE_ABORTED
             switch item {
-            case .answer:
-                results.append(result)
-                continue
+            case .answer: break
             case .prepare(let key, let name): if succeeded { statements.didPrepare(key, as: name) }
             case .deallocate: if succeeded { statements.didDropFirst() }
             case .helper: break
             }
             // A failed helper aborts all behind it: its error is the answer.
-            if aborted == nil, let error = result.error() {
-                aborted = error
-                results.append(result)
+            if !aborted, result.isError {
+                aborted = true
+                collector.append(result)
             }
         }
         // Outside a transaction the commit happens at Sync, after every statement has answered: a deferred constraint or a serialization failure
         // speaks up only here, and then nothing of the pipeline was kept.
         while true {
             guard let result = try nextResult() else { continue }
-            if result.status == PGRES_PIPELINE_SYNC { return results }
+            if result.status == PGRES_PIPELINE_SYNC { return collector.results }
             guard result.isError else { throw failure("an answer to no statement", outcome: .unknown) }
-            if !results.contains(where: \.isError) { results.append(result) }
+            if !collector.results.contains(where: { $0.isError }) { collector.append(result) }
         }
+    }
+
+    private func endStatement() throws(PGError) {
+        guard try nextPointer() == nil else { throw failure("two results for one statement", outcome: .unknown) }
     }
 
     private func checked(_ sent: Bool) throws(PGError) {
@@ -117,34 +123,63 @@ extension PGConnection {
     }
 
     private func prepare(_ statement: Statement, as name: String) -> Bool {
-        PQsendPrepare(handle, name, statement.text, Int32(statement.types.count), statement.types) == 1
+        PQsendPrepare(handle, name, statement.text, Int32(statement.valueCount), statement.parameterTypes) == 1
     }
 
     /// Hands a statement to libpq; nothing waits here.
     func send(_ statement: Statement, _ plan: StatementCache.Plan) throws(PGError) {
-        let count = statement.types.count
-        let sent = statement.bytes.withUnsafeBytes { bytes in
-            let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-            // On the stack where they are few: three arrays for each statement of a pipeline would cost more than libpq's own work.
-            return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { values in
-                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
-                    numbers.initialize(repeating: 1)
-                    for (index, range) in statement.ranges.enumerated() {
-                        values.initializeElement(at: index, to: range.flatMap { range in base.map { $0 + range.lowerBound } })
-                        numbers[index] = Int32(range?.count ?? 0)
-                    }
-                    // Lengths first, and behind them the formats: 1, binary, for each.
-                    let (lengths, formats) = (numbers.baseAddress, numbers.baseAddress.map { $0 + count })
-                    return switch plan {
-                    case .unnamed, .prepare:
-                        PQsendQueryParams(
-                            handle, statement.text, Int32(count), statement.types, values.baseAddress, lengths, formats, 1)
-                    case .prepared(let name):
-                        PQsendQueryPrepared(handle, name, Int32(count), values.baseAddress, lengths, formats, 1)
-                    }
-                }
+        let sent = statement.withParameters { parameters in
+            switch plan {
+            case .unnamed, .prepare:
+                PQsendQueryParams(
+                    handle, statement.text, parameters.count, statement.parameterTypes, parameters.values, parameters.lengths,
+                    parameters.formats, 1)
+            case .prepared(let name):
+                PQsendQueryPrepared(handle, name, parameters.count, parameters.values, parameters.lengths, parameters.formats, 1)
             }
         }
         try checked(sent == 1)
     }
+}
+
+/// The values of a statement as libpq takes them.
+private struct Parameters {
+    let count: Int32
+    let values: UnsafePointer<UnsafePointer<CChar>?>?
+    let lengths: UnsafePointer<Int32>?
+    /// 1, binary, for each.
+    let formats: UnsafePointer<Int32>?
+}
+
+extension Statement {
+    /// The pointers are made on the stack where they are few: arrays for each statement of a pipeline would cost more than libpq's own work.
+    fileprivate func withParameters(_ send: (Parameters) -> Int32) -> Int32 {
+        let count = valueCount
+        guard count > 0 else { return send(Parameters(count: 0, values: nil, lengths: nil, formats: nil)) }
+        return body.values.withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
+                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
+                    var number = 0
+                    for piece in pieces where !piece.isLiteral {
+                        pointers.initializeElement(at: number, to: piece.range.map { Self.address(of: $0, in: bytes) })
+                        numbers.initializeElement(at: number, to: piece.isNull ? 0 : piece.count)
+                        numbers.initializeElement(at: count + number, to: 1)
+                        number += 1
+                    }
+                    return send(
+                        Parameters(
+                            count: Int32(count), values: UnsafePointer(pointers.baseAddress), lengths: UnsafePointer(numbers.baseAddress),
+                            formats: numbers.baseAddress.map { UnsafePointer($0 + count) }))
+                }
+            }
+        }
+    }
+
+    /// An empty text, which is not null, has an address too.
+    private static func address(of range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
+        let start = range.isEmpty ? nil : bytes.baseAddress.map { $0 + range.lowerBound }
+        return (start ?? UnsafeRawPointer(empty.utf8Start)).assumingMemoryBound(to: CChar.self)
+    }
+
+    private static let empty: StaticString = ""
 }

@@ -24,20 +24,22 @@ extension PGConnection {
             case .both: Int16(POLLIN | POLLOUT)
             }
         while true {
-            var polled = [pollfd(fd: socket, events: events, revents: 0), pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)]
-            let count = poll(&polled, cancellable ? 2 : 1, Self.milliseconds(until: deadline))
+            var polled = (pollfd(fd: socket, events: events, revents: 0), pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0))
+            let count = withUnsafeMutableBytes(of: &polled) {
+                poll($0.baseAddress?.assumingMemoryBound(to: pollfd.self), cancellable ? 2 : 1, Self.milliseconds(until: deadline))
+            }
             if count < 0 {
                 guard errno == EINTR else { throw PGError(.connection, "poll failed: \(String(cString: strerror(errno)))") }
                 continue
             }
             if count == 0 { throw PGError(.connection, "no answer in time", outcome: .unknown) }
-            if cancellable, polled[1].revents != 0 {
+            if cancellable, polled.1.revents != 0 {
                 wake.clear()
                 // We run within the caller's task: its flag tells a signal of ours from one that came too late for an earlier operation.
                 if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled", outcome: .unknown) }
-                if polled[0].revents == 0 { continue }
+                if polled.0.revents == 0 { continue }
             }
-            if polled[0].revents != 0 { return polled[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 }
+            if polled.0.revents != 0 { return polled.0.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 }
         }
     }
 
@@ -68,6 +70,11 @@ extension PGConnection {
     ///
     /// - Throws: `PGError` of kind connection too when the server stays silent for longer than it may; every sign of life starts that time anew.
     func nextResult(startingCopy: Bool = false) throws(PGError) -> PGResult? {
+        try nextPointer(startingCopy: startingCopy).map { PGResult($0) }
+    }
+
+    /// The same as libpq gave it, to be taken over or freed.
+    func nextPointer(startingCopy: Bool = false) throws(PGError) -> OpaquePointer? {
         while PQisBusy(handle) == 1 {
             try wait(.reading, until: deadlineOfAnswer, cancellable: heedsCancellation)
             guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
@@ -77,13 +84,13 @@ extension PGConnection {
             if PQstatus(handle) != CONNECTION_OK { throw failure("the connection was lost", outcome: .unknown) }
             return nil
         }
-        let result = PGResult(pointer)
-        if result.isCopy, !startingCopy {
+        if !startingCopy, PQresultStatus(pointer).isCopy {
+            PQclear(pointer)
             // The answer would never end: libpq waits for data that nobody sends or reads.
             abort()
             throw PGError(.decoding, "COPY cannot run as a query", outcome: .unknown)
         }
-        return result
+        return pointer
     }
 
     /// How long the server may stay silent while it runs so many statements: it may hold back the answer to each until the last is done.

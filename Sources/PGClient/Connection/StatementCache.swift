@@ -1,10 +1,20 @@
 /// Which statements a connection has prepared. The text of statements is a finite set of literals, but the set of one server may be larger than
 /// what a session should hold, so the least recently used goes first.
 struct StatementCache {
-    /// The same text with other types is another statement: bytes meant as one type must never be read as another.
+    /// The same text with other types is another statement: bytes meant as one type must never be read as another. The same text from another place of
+    /// the program is another one too: where literals lie is compared, not what they say, which would cost more than sending a statement.
     struct Key: Hashable {
-        let text: String
-        let types: [UInt32]
+        let statement: Statement
+
+        init(_ statement: Statement) {
+            self.statement = statement
+        }
+
+        static func == (one: Key, two: Key) -> Bool { one.statement.hasShape(of: two.statement) }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(statement.hash)
+        }
     }
 
     enum Plan: Equatable {
@@ -35,13 +45,13 @@ struct StatementCache {
     mutating func plan(_ key: Key) -> Plan {
         clock += 1
         guard limit > 0 else { return .unnamed }
-        guard let entry = entries[key] else {
+        guard let index = entries.index(forKey: key) else {
             makeRoom()
-            entries[key] = Entry(name: nil, usedAt: clock)
+            entries[Key(key.statement.withoutValues)] = Entry(name: nil, usedAt: clock)
             return .unnamed
         }
-        entries[key]?.usedAt = clock
-        if let name = entry.name { return .prepared(name) }
+        entries.values[index].usedAt = clock
+        if let name = entries.values[index].name { return .prepared(name) }
         names += 1
         return .prepare("s\(names)")
     }

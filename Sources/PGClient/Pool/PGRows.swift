@@ -60,7 +60,8 @@ extension PGTransaction {
     ) async throws -> T {
         precondition((1...1_000_000).contains(batch), "a batch has 1 to 1,000,000 rows")
         let name = nextName()
-        let declare = try Statement(sql).prefixed("declare \(name) no scroll cursor for ")
+        try sql.check()
+        let declare = sql.prefixed("declare \(name) no scroll cursor for ")
         // The whole result is wanted, not its first rows: let the planner know.
         _ = try await execute([Statement(command: "set local cursor_tuple_fraction = 1"), declare])
         let result = try await body(PGRows(transaction: self, fetch: Statement(command: "fetch \(batch) from \(name)")))

@@ -1,51 +1,36 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase
-
 import CLibPQ
 
-/// What one statement answered. Rows share it; it is freed with the last of them.
-final class PGResult: @unchecked Sendable {
-    // SAFETY: libpq never changes a PGresult after it has been returned, and reading one from several threads is allowed (libpq, "Behavior in
-    // Threaded Programs"); the pointer leaves this class only as long as a read lasts.
-    private let pointer: OpaquePointer
+/// What one statement answered.
+///
+/// A few values are copied out of libpq's result, which is freed at once: libpq takes some three kilobytes for each, and those of a pipeline would be
+/// held until its last answer is read. What is larger stays where it is.
+@usableFromInline struct PGResult: Sendable {
+    private enum Storage {
+        case whole(WholeResult)
+        case copied(CopiedResults, at: Int32)
+    }
 
+    // SAFETY: what was copied is not written any more once the pipeline's results are handed on.
+    nonisolated(unsafe) private let storage: Storage
+
+    /// Takes over a result of libpq.
     init(_ pointer: OpaquePointer) {
-        self.pointer = pointer
+        storage = .whole(WholeResult(pointer))
     }
 
-    deinit { PQclear(pointer) }
+    init(_ copied: CopiedResults, at place: Int) {
+        storage = .copied(copied, at: Int32(place))
+    }
 
-    var status: ExecStatusType { PQresultStatus(pointer) }
+    var status: ExecStatusType {
+        switch storage {
+        case .whole(let result): result.status
+        case .copied: PGRES_TUPLES_OK
+        }
+    }
+
     /// Whether data is to follow by COPY.
-    var isCopy: Bool {
-        let status = status
-        return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
-    }
-    var rowCount: Int { Int(PQntuples(pointer)) }
-    var columnCount: Int { Int(PQnfields(pointer)) }
-
-    /// The command tag: "INSERT 0 5", "COMMIT".
-    var commandTag: String { String(cString: PQcmdStatus(pointer)) }
-
-    /// Rows that the command touched, 0 where it counts none.
-    var affected: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
-
-    func cell(_ row: Int, _ column: Int) -> PGCell {
-        let oid = PQftype(pointer, Int32(column))
-        if PQgetisnull(pointer, Int32(row), Int32(column)) != 0 { return PGCell(bytes: nil, oid: oid) }
-        let count = Int(PQgetlength(pointer, Int32(row), Int32(column)))
-        return PGCell(bytes: UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: count), oid: oid)
-    }
-
-    /// Of a description: the types of parameters and columns.
-    var shape: StatementShape {
-        StatementShape(
-            parameters: (0..<PQnparams(pointer)).map { PQparamtype(pointer, $0) },
-            columns: (0..<PQnfields(pointer)).map { column in
-                StatementShape.Column(
-                    name: PQfname(pointer, column).map { String(cString: $0) } ?? "", type: PQftype(pointer, column),
-                    table: PQftable(pointer, column), number: Int(PQftablecol(pointer, column)))
-            })
-    }
+    var isCopy: Bool { status.isCopy }
 
     /// Whether there is an error to read.
     var isError: Bool {
@@ -53,98 +38,86 @@ final class PGResult: @unchecked Sendable {
         return status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR || status == PGRES_BAD_RESPONSE
     }
 
+    @usableFromInline var rowCount: Int {
+        switch storage {
+        case .whole(let result): result.rowCount
+        case .copied(let results, let place): results.rowCount(place)
+        }
+    }
+
+    @usableFromInline var columnCount: Int {
+        switch storage {
+        case .whole(let result): result.columnCount
+        case .copied(let results, let place): results.columnCount(place)
+        }
+    }
+
+    /// Valid as long as the result is there.
+    @usableFromInline func cell(_ row: Int, _ column: Int) -> PGCell {
+        switch storage {
+        case .whole(let result): result.cell(row, column)
+        case .copied(let results, let place): results.cell(place, row, column)
+        }
+    }
+
+    /// The command tag: "INSERT 0 5", "COMMIT".
+    var commandTag: String {
+        switch storage {
+        case .whole(let result): result.commandTag
+        case .copied(let results, let place): results.commandTag(place)
+        }
+    }
+
+    /// Rows that the command touched, 0 where it counts none.
+    @usableFromInline var affected: Int {
+        switch storage {
+        case .whole(let result): result.affected
+        case .copied(let results, let place): results.affected(place)
+        }
+    }
+
+    /// Of a description: the types of parameters and columns.
+    var shape: StatementShape {
+        guard case .whole(let result) = storage else { return StatementShape(parameters: [], columns: []) }
+        return result.shape
+    }
+
     /// The server's error, nil when there is none.
     func error() -> PGError? {
-        guard isError else { return nil }
-        let state = field(PG_DIAG_SQLSTATE)
-        let message = field(PG_DIAG_MESSAGE_PRIMARY) ?? String(cString: PQresultErrorMessage(pointer))
-        guard let state else { return PGError(.connection, message.trimmedLine, outcome: .unknown) }
-        let sqlState = SQLState(state)
-        var (shown, detail) = (message, field(PG_DIAG_MESSAGE_DETAIL))
-        // A message of names that points into the statement's text, or quotes nothing, is of that text, which is the program's.
-        let isOfText = !["22", "P0"].contains(state.prefix(2)) && (field(PG_DIAG_STATEMENT_POSITION) != nil || !message.contains("\""))
-        if !isOfText, let name = sqlState.nameOfQuotingClass {
-            detail = [message, detail].compactMap(\.self).joined(separator: " ")
-            shown = name
-        }
-        var error = PGError(.server, shown, sqlState: sqlState, constraint: field(PG_DIAG_CONSTRAINT_NAME), detail: detail)
-        let severity = field(PG_DIAG_SEVERITY_NONLOCALIZED)
-        error.endsSession = severity == "FATAL" || severity == "PANIC"
-        // A changed result type has no SQLSTATE of its own, and its message is in the server's language.
-        error.isStaleStatement =
-            error.sqlState == .invalidStatementName
-            || (error.sqlState == .featureNotSupported && field(PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery")
-        return error
-    }
-
-    private func field(_ code: Int32) -> String? {
-        PQresultErrorField(pointer, code).map { String(cString: $0) }
+        guard case .whole(let result) = storage, isError else { return nil }
+        return result.error
     }
 }
 
-/// PG_DIAG_* are character macros, which Swift does not import.
-private let PG_DIAG_SQLSTATE = Int32(UInt8(ascii: "C"))
-private let PG_DIAG_MESSAGE_PRIMARY = Int32(UInt8(ascii: "M"))
-private let PG_DIAG_STATEMENT_POSITION = Int32(UInt8(ascii: "P"))
-private let PG_DIAG_MESSAGE_DETAIL = Int32(UInt8(ascii: "D"))
-private let PG_DIAG_CONSTRAINT_NAME = Int32(UInt8(ascii: "n"))
-private let PG_DIAG_SEVERITY_NONLOCALIZED = Int32(UInt8(ascii: "V"))
-private let PG_DIAG_SOURCE_FUNCTION = Int32(UInt8(ascii: "R"))
-
-extension String {
-    /// The text without the line end that libpq closes its messages with.
-    var trimmedLine: String {
-        var text = self[...]
-        while let last = text.last, last.isWhitespace { text = text.dropLast() }
-        return String(text).replacing("\n", with: " ")
-    }
+extension ExecStatusType {
+    var isCopy: Bool { self == PGRES_COPY_IN || self == PGRES_COPY_OUT || self == PGRES_COPY_BOTH }
 }
 
-/// One row of an answer.
-public struct PGRow: Sendable {
-    let result: PGResult
-    let index: Int
-
-    public var columnCount: Int { result.columnCount }
-
-    /// Reads all columns, in order, as values of the given types.
-    ///
-    /// - Throws: `PGError` of kind decoding when the number of columns or a type differs, a null stands where none may, or a value is out of range.
-    public func decode<each Column: PGDecodable>(
-        _: (repeat each Column).Type = (repeat each Column).self
-    ) throws(PGError) -> (repeat each Column) {
-        var reader = try ColumnReader(row: self, count: Self.count(repeat (each Column).self))
-        return (repeat try reader.next((each Column).self))
-    }
-
-    private static func count<each Column>(_ types: repeat (each Column).Type) -> Int {
-        var count = 0
-        for _ in repeat each types { count += 1 }
-        return count
-    }
-}
-
-private struct ColumnReader {
-    let row: PGRow
-    var column = 0
-
-    init(row: PGRow, count: Int) throws(PGError) {
-        guard row.columnCount == count else { throw .decoding("a row of \(row.columnCount) columns is read as one of \(count)") }
-        self.row = row
-    }
-
-    mutating func next<Column: PGDecodable>(_: Column.Type) throws(PGError) -> Column {
-        defer { column += 1 }
-        do {
-            return try withExtendedLifetime(row.result) { result throws(PGError) in try Column(pg: result.cell(row.index, column)) }
+extension PGResult {
+    /// Reads a value.
+    @inlinable func value<Value: PGDecodable>(_ row: Int, _ column: Int, as _: Value.Type = Value.self) throws(PGError) -> Value {
+        do throws(PGError) {
+            return try withExtendedLifetime(self) { result throws(PGError) in try Value(pg: result.cell(row, column)) }
         } catch {
-            throw .decoding("column \(column + 1): \(error.message)")
+            throw .decoding(error, column: column)
         }
+    }
+
+    @inlinable func requireColumns(_ count: Int) throws(PGError) {
+        if columnCount != count { throw .columns(columnCount, readAs: count) }
     }
 }
 
-/// A value that can be read from a row.
-public protocol PGRowDecodable: Sendable {
-    /// - Throws: `PGError` of kind decoding when the row has another shape.
-    init(row: PGRow) throws(PGError)
+extension PGError {
+    @usableFromInline static func decoding(_ error: PGError, column: Int) -> PGError {
+        .decoding("column \(column + 1): \(error.message)")
+    }
+
+    @usableFromInline static func columns(_ count: Int, readAs due: Int) -> PGError {
+        .decoding("a row of \(count) columns is read as one of \(due)")
+    }
+
+    @usableFromInline static func rows(_ count: Int, insteadOf due: StaticString) -> PGError {
+        .decoding("\(due) is due, \(count) came")
+    }
 }

@@ -1,10 +1,5 @@
 import CLibPQ
 
-extension SQL {
-    /// The types that its values are sent as.
-    package var parameterTypes: [UInt32] { values.map { type(of: $0).pgType.oid } }
-}
-
 extension PGConnection {
     /// Has the server parse a statement and tell its shape; a type of 0 is for the server to infer.
     func describe(_ text: String, types: [UInt32]) throws(PGError) -> StatementShape {

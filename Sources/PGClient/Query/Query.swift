@@ -3,33 +3,38 @@ import CLibPQ
 /// A query is a value: text, bindings and how to read its rows. It runs wherever there is a session: alone, in a pipeline, in a transaction.
 public struct Query<Output: Sendable>: Sendable {
     public let sql: SQL
-    let read: @Sendable (PGResult) throws(PGError) -> Output
+    @usableFromInline let read: @Sendable (PGResult) throws(PGError) -> Output
+
+    @usableFromInline init(sql: SQL, read: @escaping @Sendable (PGResult) throws(PGError) -> Output) {
+        self.sql = sql
+        self.read = read
+    }
 
     /// The same query with its output turned into something else.
-    public func map<Mapped: Sendable>(_ transform: @escaping @Sendable (Output) throws(PGError) -> Mapped) -> Query<Mapped> {
+    @inlinable public func map<Mapped: Sendable>(_ transform: @escaping @Sendable (Output) throws(PGError) -> Mapped) -> Query<Mapped> {
         Query<Mapped>(sql: sql) { result throws(PGError) in try transform(try read(result)) }
     }
 }
 
 extension SQL {
     /// Exactly one row.
-    public func one<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row> {
+    @inlinable public func one<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row> {
         Query(sql: self) { result throws(PGError) in
-            guard result.rowCount == 1 else { throw .decoding("one row is due, \(result.rowCount) came") }
+            guard result.rowCount == 1 else { throw .rows(result.rowCount, insteadOf: "one row") }
             return try Row(row: PGRow(result: result, index: 0))
         }
     }
 
     /// One row or none.
-    public func first<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row?> {
+    @inlinable public func first<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<Row?> {
         Query(sql: self) { result throws(PGError) in
-            guard result.rowCount <= 1 else { throw .decoding("one row at most is due, \(result.rowCount) came") }
+            guard result.rowCount <= 1 else { throw .rows(result.rowCount, insteadOf: "one row at most") }
             return result.rowCount == 0 ? nil : try Row(row: PGRow(result: result, index: 0))
         }
     }
 
     /// Any number of rows.
-    public func all<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<[Row]> {
+    @inlinable public func all<Row: PGRowDecodable>(_: Row.Type = Row.self) -> Query<[Row]> {
         Query(sql: self) { result throws(PGError) in
             var rows: [Row] = []
             rows.reserveCapacity(result.rowCount)
@@ -39,7 +44,7 @@ extension SQL {
     }
 
     /// Any number of rows as tuples.
-    public func values<each Column: PGDecodable & Sendable>(_: (repeat each Column).Type) -> Query<[(repeat each Column)]> {
+    @inlinable public func values<each Column: PGDecodable & Sendable>(_: (repeat each Column).Type) -> Query<[(repeat each Column)]> {
         Query(sql: self) { result throws(PGError) in
             var rows: [(repeat each Column)] = []
             rows.reserveCapacity(result.rowCount)
@@ -51,23 +56,26 @@ extension SQL {
     }
 
     /// One row of one column.
-    public func value<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value> {
+    @inlinable public func value<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value> {
         Query(sql: self) { result throws(PGError) in
-            guard result.rowCount == 1 else { throw .decoding("one row is due, \(result.rowCount) came") }
-            return try PGRow(result: result, index: 0).decode(Value.self)
+            guard result.rowCount == 1 else { throw .rows(result.rowCount, insteadOf: "one row") }
+            try result.requireColumns(1)
+            return try result.value(0, 0)
         }
     }
 
     /// One column of one row or none.
-    public func firstValue<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value?> {
+    @inlinable public func firstValue<Value: PGDecodable & Sendable>(_: Value.Type = Value.self) -> Query<Value?> {
         Query(sql: self) { result throws(PGError) in
-            guard result.rowCount <= 1 else { throw .decoding("one row at most is due, \(result.rowCount) came") }
-            return result.rowCount == 0 ? nil : try PGRow(result: result, index: 0).decode(Value.self)
+            guard result.rowCount <= 1 else { throw .rows(result.rowCount, insteadOf: "one row at most") }
+            if result.rowCount == 0 { return nil }
+            try result.requireColumns(1)
+            return try result.value(0, 0) as Value
         }
     }
 
     /// The number of rows that a command touched.
-    public var execute: Query<Int> {
+    @inlinable public var execute: Query<Int> {
         Query(sql: self) { result throws(PGError) in result.affected }
     }
 }
@@ -80,31 +88,35 @@ public protocol PGSession: Sendable {
 
 /// An answer still to be read by its query.
 public struct PGAnswer: Sendable {
-    let result: PGResult
+    @usableFromInline let result: PGResult
     /// Whether the statement is part of a transaction that is still open, so that nothing of it is committed yet.
     let inTransaction: Bool
 
     /// What cannot be read may have been written all the same.
-    func read<Output>(_ query: Query<Output>, index: Int?) throws(PGError) -> Output {
+    @inlinable func read<Output>(_ query: Query<Output>, index: Int?) throws(PGError) -> Output {
         do {
             return try query.read(result)
         } catch {
-            var error = error
-            error.queryIndex = index
-            error.outcome = inTransaction ? .notApplied : .unknown
-            throw error
+            throw located(error, index)
         }
+    }
+
+    @usableFromInline func located(_ error: PGError, _ index: Int?) -> PGError {
+        var error = error
+        error.queryIndex = index
+        error.outcome = inTransaction ? .notApplied : .unknown
+        return error
     }
 }
 
 extension PGSession {
-    public func run<Output: Sendable>(_ query: Query<Output>) async throws(PGError) -> Output {
+    @inlinable public func run<Output: Sendable>(_ query: Query<Output>) async throws(PGError) -> Output {
         let answers = try await perform([query.sql])
         return try answers[0].read(query, index: nil)
     }
 
     /// One round trip, one implicit transaction: all take effect or none does.
-    public func run<each Output: Sendable>(_ queries: repeat Query<each Output>) async throws(PGError) -> (repeat each Output) {
+    @inlinable public func run<each Output: Sendable>(_ queries: repeat Query<each Output>) async throws(PGError) -> (repeat each Output) {
         var statements: [SQL] = []
         for query in repeat each queries { statements.append(query.sql) }
         var answers = AnswerReader(answers: try await perform(statements))
@@ -112,7 +124,7 @@ extension PGSession {
     }
 
     /// Queries of one shape in one round trip; none at all costs nothing.
-    public func runAll<Output: Sendable>(_ queries: [Query<Output>]) async throws(PGError) -> [Output] {
+    @inlinable public func runAll<Output: Sendable>(_ queries: [Query<Output>]) async throws(PGError) -> [Output] {
         guard !queries.isEmpty else { return [] }
         let answers = try await perform(queries.map(\.sql))
         var outputs: [Output] = []
@@ -122,11 +134,15 @@ extension PGSession {
     }
 }
 
-private struct AnswerReader {
-    let answers: [PGAnswer]
-    var index = 0
+@usableFromInline struct AnswerReader {
+    @usableFromInline let answers: [PGAnswer]
+    @usableFromInline var index = 0
 
-    mutating func next<Output>(_ query: Query<Output>) throws(PGError) -> Output {
+    @inlinable init(answers: [PGAnswer]) {
+        self.answers = answers
+    }
+
+    @inlinable mutating func next<Output>(_ query: Query<Output>) throws(PGError) -> Output {
         defer { index += 1 }
         return try answers[index].read(query, index: answers.count > 1 ? index : nil)
     }

@@ -3,156 +3,130 @@
 /// The text can only be literals of the program: what is interpolated becomes a parameter `$n`, or is another `SQL`, whose parameters are
 /// renumbered. A string that came from outside does not compile as text, so it cannot become any.
 public struct SQL: ExpressibleByStringInterpolation, Sendable {
-    enum Piece: Sendable {
-        case literal(StaticString)
-        case value(any PGEncodable)
-
-        /// Bytes that it takes in the text: `$65535` is the longest name of a value.
-        var room: Int {
-            switch self {
-            case .literal(let literal): literal.utf8CodeUnitCount
-            case .value: 6
-            }
-        }
-    }
-
-    let pieces: [Piece]
+    // SAFETY: what two share is not written any more: an interpolation copies it before it goes on.
+    nonisolated(unsafe) let body: SQLBody
 
     public init(stringLiteral literal: StaticString) {
-        pieces = [.literal(literal)]
+        var interpolation = Interpolation(literalCapacity: 0, interpolationCount: 0)
+        interpolation.appendLiteral(literal)
+        body = interpolation.body
     }
 
     public init(stringInterpolation: Interpolation) {
-        pieces = stringInterpolation.pieces
+        body = stringInterpolation.body
     }
 
+    /// A command of the client's own: COMMIT, SAVEPOINT, FETCH.
+    init(command: String) {
+        body = SQLBody.make(0)
+        body.setCommand(command)
+    }
+
+    /// The same behind a command of the client's own: DECLARE CURSOR.
+    func prefixed(_ command: String) -> SQL {
+        let prefixed = body.copy()
+        prefixed.setCommand(command)
+        return SQL(prefixed)
+    }
+
+    /// The same with null for each value, to be kept: values may be large, and are nobody's business.
+    var withoutValues: SQL {
+        let copy = body.copy()
+        copy.clearValues()
+        return SQL(copy)
+    }
+
+    private init(_ body: SQLBody) {
+        self.body = body
+    }
+
+    /// What the text is written with. Each value takes its binary form as soon as it is named, so nothing is left to be done when it is sent.
     public struct Interpolation: StringInterpolationProtocol {
-        var pieces: [Piece] = []
+        // SAFETY: it is written only while this is the one reference to it.
+        nonisolated(unsafe) fileprivate var body: SQLBody
 
         public init(literalCapacity: Int, interpolationCount: Int) {
-            pieces.reserveCapacity(interpolationCount * 2 + 1)
+            body = SQLBody.make(interpolationCount * 2 + 1)
+            // Numbers and short texts are most of what is bound.
+            if interpolationCount > 0 { body.reserve(interpolationCount * 32) }
         }
 
         public mutating func appendLiteral(_ literal: StaticString) {
-            if literal.utf8CodeUnitCount > 0 { pieces.append(.literal(literal)) }
+            guard literal.utf8CodeUnitCount > 0 else { return }
+            makeRoom()
+            body.append(.literal(literal))
         }
 
         /// Binds a value.
-        public mutating func appendInterpolation(_ value: some PGEncodable) {
-            pieces.append(.value(value))
+        @inlinable public mutating func appendInterpolation<Value: PGEncodable>(_ value: Value) {
+            append(Value.pgType.oid, isNull: value.isNull) { value.encode(into: &$0) }
         }
 
         /// Sets another piece of SQL in.
         public mutating func appendInterpolation(_ fragment: SQL) {
-            pieces.append(contentsOf: fragment.pieces)
+            makeRoom(fragment.body.count)
+            body.append(contentsOf: fragment.body)
+        }
+
+        @usableFromInline mutating func append(_ type: UInt32, isNull: Bool, encode: (inout PGBytes) -> Void) {
+            makeRoom()
+            if isNull { body.append(.value(of: type, at: 0, count: SQLPiece.null)) } else { body.appendValue(of: type, encode) }
+        }
+
+        private mutating func makeRoom(_ count: Int = 1) {
+            if !isKnownUniquelyReferenced(&body) || body.room < count { body = body.copy(withRoomFor: count) }
         }
     }
 
     /// The text with `$1 …` in the place of values.
     public var text: String {
-        var text = ""
-        // At once, not by doubling: the text of every query is made here.
-        text.reserveCapacity(pieces.reduce(0) { $0 + $1.room })
+        var text = body.command
+        // At once, not by doubling.
+        text.reserveCapacity(text.utf8.count + pieces.reduce(0) { $0 + $1.room })
         var number = 0
         for piece in pieces {
-            switch piece {
-            case .literal(let literal): literal.withUTF8Buffer { text += String(decoding: $0, as: UTF8.self) }
-            case .value:
+            if let literal = piece.literal {
+                text += String(decoding: literal, as: UTF8.self)
+            } else {
                 number += 1
                 text += "$\(number)"
             }
         }
         return text
     }
-
-    /// Whether both are made of the same literals of the program around as many values, so that their texts are surely the same; seen by address,
-    /// without making the texts.
-    func isMade(like other: SQL) -> Bool {
-        guard pieces.count == other.pieces.count else { return false }
-        return zip(pieces, other.pieces).allSatisfy { one, two in
-            switch (one, two) {
-            case (.value, .value): true
-            case (.literal(let one), .literal(let two)):
-                one.hasPointerRepresentation && two.hasPointerRepresentation && one.utf8Start == two.utf8Start
-                    && one.utf8CodeUnitCount == two.utf8CodeUnitCount
-            default: false
-            }
-        }
-    }
-
-    var values: [any PGEncodable] {
-        pieces.compactMap { piece in
-            if case .value(let value) = piece { value } else { nil }
-        }
-    }
 }
 
-/// What goes over the wire: text and the binary form of each value.
-struct Statement: Sendable {
-    let text: String
-    let types: [UInt32]
-    /// All values in one piece; nil where a value is null.
-    let bytes: [UInt8]
-    let ranges: [Range<Int>?]
+/// The statements that the client sends are made of what a query is made of.
+typealias Statement = SQL
 
-    var key: StatementCache.Key { StatementCache.Key(text: text, types: types) }
+extension SQL {
+    var pieces: SQLPieces { SQLPieces(body: body) }
+    var valueCount: Int { body.valueCount }
 
-    /// A command of the client's own: COMMIT, SAVEPOINT, FETCH.
-    init(command: String) {
-        text = command
-        types = []
-        ranges = []
-        bytes = [0]
-    }
-
-    private init(text: String, of other: Statement) {
-        self.text = text
-        types = other.types
-        ranges = other.ranges
-        bytes = other.bytes
-    }
-
-    /// The same values behind a text with a command of the client's own in front: DECLARE CURSOR.
-    func prefixed(_ command: String) -> Statement {
-        Statement(text: command + text, of: self)
-    }
-
-    /// - Parameter previous: what was made before; where it is of one shape with this, as in a pipeline it mostly is, they share text and types,
-    ///   and comparing the two costs nothing.
-    init(_ sql: SQL, previous: (sql: SQL, statement: Statement)? = nil) throws(PGError) {
-        let like = previous.flatMap { $0.sql.isMade(like: sql) ? $0.statement : nil }
-        text = like?.text ?? sql.text
+    /// The types that its values are sent as.
+    package var parameterTypes: [UInt32] {
         var types: [UInt32] = []
-        var ranges: [Range<Int>?] = []
-        var bytes = PGBytes()
-        types.reserveCapacity(sql.pieces.count)
-        ranges.reserveCapacity(sql.pieces.count)
-        for case .value(let value) in sql.pieces {
-            types.append(type(of: value).pgType.oid)
-            guard !value.isNull else {
-                ranges.append(nil)
-                continue
-            }
-            let start = bytes.bytes.count
-            value.encode(into: &bytes)
-            ranges.append(start..<bytes.bytes.count)
-        }
-        if let problem = bytes.problem { throw .decoding(problem) }
-        guard types.count <= Int(UInt16.max) else { throw .decoding("a statement has more than 65535 values") }
-        self.types = like?.types == types ? like?.types ?? types : types
-        self.ranges = ranges
-        // One byte more, so that an empty text, which is not null, has an address too.
-        bytes.bytes.append(0)
-        self.bytes = bytes.bytes
+        types.reserveCapacity(valueCount)
+        for piece in pieces where !piece.isLiteral { types.append(piece.type) }
+        return types
+    }
+
+    /// - Throws: `PGError` of kind decoding when a value has no form on the wire, or there are too many.
+    func check() throws(PGError) {
+        if let problem = body.problem { throw .decoding(problem) }
+        guard valueCount <= Int(UInt16.max) else { throw .decoding("a statement has more than 65535 values") }
     }
 
     /// The statements of one round trip.
     static func all(_ queries: [SQL]) throws(PGError) -> [Statement] {
-        var statements: [Statement] = []
-        statements.reserveCapacity(queries.count)
-        for (index, query) in queries.enumerated() {
-            statements.append(try Statement(query, previous: statements.last.map { (queries[index - 1], $0) }))
-        }
-        return statements
+        for query in queries { try query.check() }
+        return queries
     }
+
+    /// Whether both are made of the same literals of the program around values of the same types, so that one can be prepared for the other; seen by
+    /// address, without making the texts.
+    func hasShape(of other: SQL) -> Bool { body.hasShape(of: other.body) }
+
+    /// Of its shape.
+    var hash: UInt { body.hash }
 }

@@ -103,9 +103,22 @@ public struct PGCell {
 
     /// The bytes of a column of one of these types.
     public func bytes(of types: PGType...) throws(PGError) -> UnsafeRawBufferPointer {
-        guard types.contains(where: { $0.oid == oid }) else {
-            throw .decoding("a column of type \(oid) is read as one of \(types.map(\.oid))")
-        }
+        guard types.contains(where: { $0.oid == oid }) else { throw mismatch(types) }
+        return try bytesOfValue()
+    }
+
+    /// The bytes of a column of the type, without a list of types being made for each value.
+    public func bytes(of type: PGType) throws(PGError) -> UnsafeRawBufferPointer {
+        guard type.oid == oid else { throw mismatch([type]) }
+        return try bytesOfValue()
+    }
+
+    func mismatch(_ types: [PGType]) -> PGError {
+        .decoding("a column of type \(oid) is read as one of \(types.map(\.oid))")
+    }
+
+    /// The bytes of a column whose type was looked at.
+    func bytesOfValue() throws(PGError) -> UnsafeRawBufferPointer {
         guard let bytes else { throw .decoding("a column that holds null is read as one that cannot") }
         return bytes
     }

@@ -12,11 +12,11 @@ extension Bool: PGEncodable, PGDecodable {
 extension PGCell {
     /// An integer column of any width, widened.
     fileprivate func wide() throws(PGError) -> Int64 {
-        let bytes = try bytes(of: .int8, .int4, .int2)
         switch oid {
-        case PGType.int8.oid: return try integer(Int64.self, from: bytes)
-        case PGType.int4.oid: return Int64(try integer(Int32.self, from: bytes))
-        default: return Int64(try integer(Int16.self, from: bytes))
+        case PGType.int8.oid: try integer(Int64.self, from: try bytesOfValue())
+        case PGType.int4.oid: Int64(try integer(Int32.self, from: try bytesOfValue()))
+        case PGType.int2.oid: Int64(try integer(Int16.self, from: try bytesOfValue()))
+        default: throw mismatch([.int8, .int4, .int2])
         }
     }
 
@@ -54,11 +54,10 @@ extension Double: PGEncodable, PGDecodable {
     public static var pgType: PGType { .float8 }
     @inlinable public func encode(into bytes: inout PGBytes) { bytes.append(bitPattern) }
     public init(pg cell: PGCell) throws(PGError) {
-        let bytes = try cell.bytes(of: .float8, .float4)
         if cell.oid == PGType.float8.oid {
-            self.init(bitPattern: try cell.integer(UInt64.self, from: bytes))
+            self.init(bitPattern: try cell.integer(UInt64.self, from: try cell.bytesOfValue()))
         } else {
-            self.init(Float(bitPattern: try cell.integer(UInt32.self, from: bytes)))
+            self.init(Float(bitPattern: try cell.integer(UInt32.self, from: try cell.bytes(of: .float8, .float4))))
         }
     }
 }
@@ -69,7 +68,8 @@ extension String: PGEncodable, PGDecodable {
         bytes.appendText(self)
     }
     public init(pg cell: PGCell) throws(PGError) {
-        let bytes = try cell.bytes(of: .text, .varchar, .name, .bpchar, .unknown, .json)
+        let bytes =
+            cell.oid == PGType.text.oid ? try cell.bytesOfValue() : try cell.bytes(of: .text, .varchar, .name, .bpchar, .unknown, .json)
         self.init(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,0 +1,190 @@
+/// A piece of SQL: a literal of the program, or the place of a value.
+struct SQLPiece: BitwiseCopyable, Sendable {
+    /// Of a literal its address; of a value where its bytes begin among those of all values.
+    let place: UInt
+    /// Bytes that it has; `null` for a value that is null.
+    let count: Int32
+    /// Object id of the value's type; of a literal one that no type has.
+    let type: UInt32
+
+    static let null: Int32 = -1
+    private static let literalType = UInt32.max
+
+    static func literal(_ literal: StaticString) -> SQLPiece {
+        precondition(literal.hasPointerRepresentation, "text of SQL is a string literal")
+        return SQLPiece(place: UInt(bitPattern: literal.utf8Start), count: Int32(literal.utf8CodeUnitCount), type: literalType)
+    }
+
+    static func value(of type: UInt32, at place: Int, count: Int32) -> SQLPiece {
+        SQLPiece(place: UInt(place), count: count, type: type)
+    }
+
+    var isLiteral: Bool { type == Self.literalType }
+    var isNull: Bool { count == Self.null }
+
+    /// The bytes of a literal, which last as long as the program; nil for a value.
+    var literal: UnsafeBufferPointer<UInt8>? {
+        guard isLiteral else { return nil }
+        return UnsafeBufferPointer(start: UnsafePointer(bitPattern: place), count: Int(count))
+    }
+
+    /// Where a value's bytes are among those of all values; nil for null.
+    var range: Range<Int>? {
+        isNull ? nil : Int(place)..<Int(place) + Int(count)
+    }
+
+    /// The same where other values stand in front of all of its own.
+    func moved(by distance: Int) -> SQLPiece {
+        isLiteral || isNull ? self : .value(of: type, at: Int(place) + distance, count: count)
+    }
+
+    /// Bytes that it takes in the text: `$65535` is the longest name of a value.
+    var room: Int { isLiteral ? Int(count) : 6 }
+
+    /// Whether both are the same literal, or values of one type.
+    func isAlike(_ other: SQLPiece) -> Bool {
+        type == other.type && (!isLiteral || (place == other.place && count == other.count))
+    }
+
+    /// A hash that pieces that are alike mix alike.
+    func mixed(into hash: UInt) -> UInt {
+        let own = isLiteral ? place &+ UInt(bitPattern: Int(count)) : UInt(type)
+        let mixed = (hash ^ own) &* 0x9E37_79B9_7F4A_7C15
+        return mixed ^ (mixed >> 32)
+    }
+}
+
+/// The pieces of SQL and its values, in one object: a pipeline hands its statements on more than once.
+final class SQLBody: ManagedBuffer<SQLBody.Header, SQLPiece> {
+    struct Header {
+        /// What of the client's own stands in front.
+        var command = ""
+        /// How many pieces there are, and how many there is room for.
+        var count = 0
+        let capacity: Int
+        var valueCount = 0
+        var hash: UInt = 0
+        /// The binary forms of all values, one behind another.
+        var values = PGBytes()
+    }
+
+    static func make(_ capacity: Int) -> SQLBody {
+        unsafeDowncast(create(minimumCapacity: capacity) { _ in Header(capacity: capacity) }, to: SQLBody.self)
+    }
+
+    /// Through the pointer, as a field of a class would have each access checked.
+    private func with<R>(_ body: (inout Header) -> R) -> R {
+        withUnsafeMutablePointerToHeader { body(&$0.pointee) }
+    }
+
+    var command: String { with { $0.command } }
+    var count: Int { with { $0.count } }
+    var valueCount: Int { with { $0.valueCount } }
+    var hash: UInt { with { $0.hash } }
+    var problem: String? { with { $0.values.problem } }
+    var values: [UInt8] { with { $0.values.storage } }
+    /// Pieces that can still be appended.
+    var room: Int { with { $0.capacity - $0.count } }
+
+    subscript(index: Int) -> SQLPiece { withUnsafeMutablePointerToElements { $0[index] } }
+
+    func hasShape(of other: SQLBody) -> Bool {
+        if self === other { return true }
+        guard hash == other.hash, count == other.count, command == other.command else { return false }
+        return withUnsafeMutablePointerToElements { ours in
+            other.withUnsafeMutablePointerToElements { theirs in
+                for index in 0..<count where !ours[index].isAlike(theirs[index]) { return false }
+                return true
+            }
+        }
+    }
+
+    // MARK: - For who has the one reference
+
+    func reserve(_ bytes: Int) {
+        with { $0.values.storage.reserveCapacity(bytes) }
+    }
+
+    func append(_ piece: SQLPiece) {
+        withUnsafeMutablePointers { header, pieces in
+            precondition(header.pointee.count < header.pointee.capacity, "room is made before a piece comes")
+            pieces[header.pointee.count] = piece
+            header.pointee.count += 1
+            if !piece.isLiteral { header.pointee.valueCount += 1 }
+            header.pointee.hash = piece.mixed(into: header.pointee.hash)
+        }
+    }
+
+    func appendValue(of type: UInt32, _ encode: (inout PGBytes) -> Void) {
+        let (start, end) = with { header in
+            let start = header.values.storage.count
+            encode(&header.values)
+            return (start, header.values.storage.count)
+        }
+        if end - start > Int32.max { with { $0.values.fail("a value is larger than the protocol takes") } }
+        append(.value(of: type, at: start, count: Int32(clamping: end - start)))
+    }
+
+    func append(contentsOf other: SQLBody) {
+        let start = with { header in
+            defer { header.values.storage.append(contentsOf: other.values) }
+            return header.values.storage.count
+        }
+        if let problem = other.problem { with { $0.values.fail(problem) } }
+        for piece in SQLPieces(body: other) { append(piece.moved(by: start)) }
+    }
+
+    func setCommand(_ command: String) {
+        with { header in
+            header.command = command
+            header.hash ^= UInt(bitPattern: command.hashValue)
+        }
+    }
+
+    func clearValues() {
+        with { $0.values = PGBytes() }
+        withUnsafeMutablePointerToElements { pieces in
+            for index in 0..<count where !pieces[index].isLiteral {
+                pieces[index] = .value(of: pieces[index].type, at: 0, count: SQLPiece.null)
+            }
+        }
+    }
+
+    func copy(withRoomFor more: Int = 0) -> SQLBody {
+        let (command, count, valueCount, hash, values) = with { ($0.command, $0.count, $0.valueCount, $0.hash, $0.values) }
+        // Twice as much as there was, so that appending piece by piece stays cheap.
+        let copy = SQLBody.make(more == 0 ? count : max(count + more, 2 * count))
+        copy.with { header in
+            header.command = command
+            header.count = count
+            header.valueCount = valueCount
+            header.hash = hash
+            header.values = values
+        }
+        withUnsafeMutablePointerToElements { ours in
+            copy.withUnsafeMutablePointerToElements { $0.initialize(from: ours, count: count) }
+        }
+        return copy
+    }
+}
+
+/// The pieces in order.
+struct SQLPieces: Sequence {
+    let body: SQLBody
+
+    func makeIterator() -> Iterator {
+        Iterator(body: body, count: body.count)
+    }
+
+    struct Iterator: IteratorProtocol {
+        let body: SQLBody
+        let count: Int
+        var index = 0
+
+        mutating func next() -> SQLPiece? {
+            guard index < count else { return nil }
+            defer { index += 1 }
+            return body[index]
+        }
+    }
+}
