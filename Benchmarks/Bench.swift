@@ -26,6 +26,10 @@ struct Bench: AsyncParsableCommand {
         parsing: .upToNextOption, help: "Only these: \(Part.allCases.map(\.rawValue).joined(separator: ", ")). All but growth unless said.")
     var only: [Part] = []
 
+    func validate() throws {
+        guard min(events, runs, seconds) >= 1 else { throw ValidationError("--events, --runs and --seconds are at least 1") }
+    }
+
     func run() async throws {
         var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .warning
@@ -49,7 +53,7 @@ struct Bench: AsyncParsableCommand {
         }
         if parts.contains(.growth) {
             await report.part("growth") {
-                try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs).rows()
+                try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs, logger: logger).rows()
             }
         }
         if parts.contains(.memory) { await report.part("memory after all else") { [try Memory.underWork(server)] } }
@@ -80,7 +84,7 @@ struct Bench: AsyncParsableCommand {
         case .checks:
             return try BulkChecks(ground: ground, server: server, subscribers: subscribers(), seconds: seconds).rows(runs: runs)
         case .audiences: return try Audiences(ground: ground, runs: runs).rows(server)
-        case .client: return try await ClientAgainstLibPQ(ground: ground, runs: runs).rows()
+        case .client: return try await ClientAgainstLibPQ(ground: ground, runs: runs, logger: logger).rows()
         case .capacity:
             return try Capacity(ground: ground, server: server, imported: history, seconds: seconds, runs: runs).findings()
         case .memory, .imports, .growth: preconditionFailure("\(part) does not stand on the history")

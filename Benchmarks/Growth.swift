@@ -1,9 +1,11 @@
 import Foundation
+import Logging
 import PostgresCluster
 
 /// What the same operations cost when the market has grown to ten times its events.
 ///
-/// Begins with an empty market, and fills it twice; so it is no part of what runs by itself.
+/// Two markets, each on a PostgreSQL of its own, are measured in turn: of two that were measured one after the other, one would have had the quieter
+/// half hour. It takes an empty market and fills both; so it is no part of what runs by itself.
 struct Growth {
     let ground: Ground
     let server: ServerProcess
@@ -11,90 +13,65 @@ struct Growth {
     let events: Int
     let seconds: Int
     let runs: Int
+    let logger: Logger
 
     private static let factor = 10
     /// Processor time of an operation, over that in the small market.
     private static let limit = 1.25
-
-    /// Lines of each import and each backfill that is measured, on top of the market's events.
-    private var further: Int { max(1, events / 10) }
+    /// Of the large market's server.
+    private static let port = 28_083
 
     func rows() throws -> [Row] {
-        let small = try measure(events: events, seed: 1)
-        let large = try measure(events: events * Self.factor, seed: 2)
-        return zip(small, large).map { small, large in
-            Row(
-                operation: "\(large.name) at \(events * Self.factor) events", ours: large.figure, against: "at \(events)",
-                theirs: small.figure, goals: [.init(measure: .cpu, limit: Self.limit)])
+        let larger = try Ground.make(market: ground.market, name: "large", logger: logger)
+        defer { larger.remove() }
+        let second = try ServerProcess(larger, port: Self.port)
+        defer { second.stop() }
+        // What comes in pieces is as much for both, and so little that the small market stays small, yet enough for a clock that ticks every 10 ms.
+        func market(_ ground: Ground, _ server: ServerProcess, _ events: Int, seed: Int) throws -> GrownMarket {
+            try GrownMarket(
+                ground: ground, server: server, events: events, last: self.events / 4, seed: seed, further: max(5_000, self.events / 50),
+                runs: runs, seconds: seconds)
         }
+        let small = try market(ground, server, events, seed: 1)
+        let large = try market(larger, second, events * Self.factor, seed: 2)
+
+        let fresh = row("import right after a checkpoint", small, large, (small.afterCheckpoint, large.afterCheckpoint), goals: [])
+        say(fresh.text)
+        let measured = try compare(small, large, [.imports, .backfills]) + compare(small, large, [.entitlements, .checks, .payments])
+        for market in [small, large] { try market.prove() }
+        let audiences = try small.audiences.filled {
+            try large.audiences.filled { try compare(small, large, [.csv, .ndjson]) }
+        }
+        return [fresh] + measured + audiences
     }
 
-    private func measure(events: Int, seed: Int) throws -> [(name: String, figure: Figure)] {
-        try ground.clear()
-        // One history, of which the market holds the first part, and the rest comes in pieces: what comes goes on where the market stands, for
-        // subscribers all over it.
-        let history = try History(events: events + 2 * runs * further, seed: seed).file(of: ground)
-        // One line in thirty says again what an earlier one said.
-        let pieces = try cut(history, first: events / 30 * 31)
-        defer { for piece in pieces { unlink(piece) } }
-        _ = try ground.importing(pieces[0])
-
-        let subscribers = try Subscribers(of: ground)
-        let lookups = Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
-        let checks = try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
-        let payments = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
-        let audiences = Audiences(ground: ground, runs: runs)
-        try lookups.prove()
-        try checks.prove()
-        var (single, bulk, paid, imported, posted): ([Figure], [Figure], [Figure], [Figure], [Figure]) = ([], [], [], [], [])
+    private func compare(_ small: GrownMarket, _ large: GrownMarket, _ operations: [GrownMarket.Operation]) throws -> [Row] {
+        var figures = operations.map { _ in (small: [Figure](), large: [Figure]()) }
         for run in 1...runs {
-            single.append(try lookups.entitlements(connections: 64))
-            bulk.append(try checks.check())
-            paid.append(try payments.ours(connections: 64))
-            imported.append(try recording(pieces[2 * run - 1]) { try ground.importing($0) })
-            posted.append(
-                try recording(pieces[2 * run]) {
-                    let before = try ProcessTime.of(server.pid)
-                    try server.post($0, of: ground)
-                    return try ProcessTime.of(server.pid) - before
-                })
+            for (index, operation) in operations.enumerated() {
+                try inTurn(
+                    run,
+                    [
+                        { figures[index].small.append(try small.measure(operation, run: run)) },
+                        { figures[index].large.append(try large.measure(operation, run: run)) },
+                    ])
+            }
         }
-        // Nothing was taken away since the market was empty, so this proves every one of them.
-        try ground.prove()
-        let read = try audiences.filled {
-            try (1...runs).map { _ in (try audiences.read(.csv, of: server), try audiences.read(.ndjson, of: server)) }
+        let rows = zip(operations, figures).map { operation, figures in
+            row(
+                operation.rawValue, small, large, (.median(figures.small), .median(figures.large)),
+                goals: [.init(measure: .cpu, limit: Self.limit)])
         }
-        return [
-            ("GET /v1/entitlements", .median(single)), ("checks, per uid", .median(bulk)), ("one payment per request", .median(paid)),
-            ("import of \(further) further lines", .median(imported)), ("the same through POST /v1/payment-events", .median(posted)),
-            ("audience of \(Audiences.members) as CSV", .median(read.map(\.0))),
-            ("audience of \(Audiences.members) as NDJSON", .median(read.map(\.1))),
-        ]
+        // A failure later must not take them along.
+        for row in rows { say(row.text) }
+        return rows
     }
 
-    /// - Returns: the files of the pieces; the first has the first lines, the others have `further` each.
-    private func cut(_ history: String, first: Int) throws -> [String] {
-        let pieces = (0...2 * runs).map { "\(history).\($0)" }
-        _ = try Shell.run("sh", ["-c", "head -n \(first) \"$0\" > \"$1\"", history, pieces[0]])
-        for (index, piece) in pieces.enumerated().dropFirst() {
-            let from = first + (index - 1) * further + 1
-            _ = try Shell.run(
-                "sh", ["-c", "sed -n '\(from),\(from + further - 1)p;\(from + further - 1)q' \"$0\" > \"$1\"", history, piece])
-        }
-        unlink(history)
-        return pieces
-    }
-
-    /// - Parameter work: returns the processor seconds of the program that did it.
-    private func recording(_ piece: String, _ work: (String) throws -> Double) throws -> Figure {
-        let before = try ground.storedOfHistories()
-        try ground.settle()
-        let watch = try Stopwatch(ground)
-        let own = try work(piece)
-        let figure = try watch.figure(operations: further, own: own)
-        let stored = try ground.storedOfHistories() - before
-        // The rest was said before.
-        guard stored <= further, stored > further * 9 / 10 else { throw BenchError("\(stored) of \(further) lines were recorded") }
-        return figure
+    private func row(
+        _ name: String, _ small: GrownMarket, _ large: GrownMarket, _ figures: (small: Figure, large: Figure), goals: [Row.Goal]
+    ) -> Row {
+        Row(
+            operation: "\(name) at \(large.events) events", ours: figures.large, against: "at \(small.events)", theirs: figures.small,
+            goals: goals)
     }
 }

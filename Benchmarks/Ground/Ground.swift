@@ -26,15 +26,18 @@ struct Ground {
     /// As what the server logs in.
     static let serverLogin = "market_app"
 
-    /// - Parameter market: path of the `market` program to be measured.
+    /// - Parameters:
+    ///   - market: path of the `market` program to be measured.
+    ///   - name: tells two grounds of one run apart.
     /// - Throws: also when what would be measured is not durable.
-    static func make(market: String, logger: Logger) throws -> Ground {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "market-bench-\(ProcessInfo.processInfo.processIdentifier)")
+    static func make(market: String, name: String = "bench", logger: Logger) throws -> Ground {
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "market-\(name)-\(ProcessInfo.processInfo.processIdentifier)")
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
                 // Room for the working set of some million events, and a checkpoint only now and then, for both sides alike.
-                "shared_buffers": "2GB", "max_wal_size": "16GB", "max_connections": "200",
+                "shared_buffers": "2GB", "max_wal_size": "16GB", "checkpoint_timeout": "1h", "max_connections": "200",
             ], logger: logger)
         do {
             let ground = Ground(cluster: cluster, folder: folder, market: market, secrets: try seed(cluster, market))
