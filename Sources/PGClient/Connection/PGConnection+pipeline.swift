@@ -7,15 +7,14 @@ extension PGConnection {
         case helper
         case deallocate
         case prepare(StatementCache.Key, name: String)
-        case answer
+        /// So many statements one behind another.
+        case answers(Int)
     }
 
     /// - Parameter first: how the first statement is to run, where that was decided.
     func pipeline(_ statements: [Statement], _ frame: Frame, first: StatementCache.Plan?) throws(PGError) -> [PGResult] {
         guard PQenterPipelineMode(handle) == 1 else { throw failure("the connection is busy") }
-        var first = first
         var expected: [Expected] = []
-        expected.reserveCapacity(statements.count + 3)
         if let begin = frame.begin {
             try checked(begin.withUTF8Buffer { sendText(String(decoding: $0, as: UTF8.self)) })
             lent?.hasBegun = true
@@ -26,38 +25,45 @@ extension PGConnection {
             }
         }
         try dropOrphans(&expected)
+        try send(statements, first: first, &expected)
+        guard PQpipelineSync(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
+        try flush()
+        let results = try collect(expected, statements.count)
+        guard PQexitPipelineMode(handle) == 1 else { throw failure("the pipeline did not end", outcome: .unknown) }
+        return results
+    }
+
+    private func send(_ statements: [Statement], first: StatementCache.Plan?, _ expected: inout [Expected]) throws(PGError) {
+        var first = first
         /// Names given within this pipeline.
         var preparing: [StatementCache.Key: String] = [:]
-        var previous: (key: StatementCache.Key, plan: StatementCache.Plan)?
-        for statement in statements {
-            let key = StatementCache.Key(statement)
-            // Statements of one shape stand behind one another: a comparison is cheaper than a look-up.
-            if let previous, case .prepared = previous.plan, previous.key == key {
-                try send(statement, previous.plan)
-                expected.append(.answer)
-                continue
-            }
+        var index = 0
+        while index < statements.count {
+            let key = StatementCache.Key(statements[index])
             var plan = first ?? plan(key)
             first = nil
             if case .prepare(let name) = plan {
                 if let name = preparing[key] {
                     plan = .prepared(name)
                 } else {
-                    try checked(prepare(statement, as: name))
+                    try checked(prepare(statements[index], as: name))
                     expected.append(.prepare(key, name: name))
                     preparing[key] = name
                     plan = .prepared(name)
                 }
             }
-            try send(statement, plan)
-            expected.append(.answer)
-            previous = (key, plan)
+            let start = index
+            try send(statements[index], plan)
+            index += 1
+            // Statements of one shape stand behind one another: a comparison is cheaper than a look-up.
+            if case .prepared(let name) = plan {
+                while index < statements.count, statements[index].hasShape(of: statements[start]) {
+                    try send(statements[index], preparedAs: name)
+                    index += 1
+                }
+            }
+            expected.append(.answers(index - start))
         }
-        guard PQpipelineSync(handle) == 1 else { throw failure("the connection was lost", outcome: .unknown) }
-        try flush()
-        let results = try collect(expected)
-        guard PQexitPipelineMode(handle) == 1 else { throw failure("the pipeline did not end", outcome: .unknown) }
-        return results
     }
 
     /// How to run a statement; in a transaction that has failed nothing can be prepared.
@@ -75,21 +81,22 @@ extension PGConnection {
         }
     }
 
-    private func collect(_ expected: [Expected]) throws(PGError) -> [PGResult] {
-        var collector = ResultCollector(expected.count)
+    private func collect(_ expected: [Expected], _ count: Int) throws(PGError) -> [PGResult] {
+        var collector = ResultCollector(count)
         var aborted = false
         for item in expected {
-            guard let pointer = try nextPointer() else { throw failure("no result came", outcome: .unknown) }
-            if case .answer = item {
-                collector.take(pointer)
-                try endStatement()
+            if case .answers(let count) = item {
+                for _ in 0..<count {
+                    collector.take(try nextAnswer())
+                    try endStatement()
+                }
                 continue
             }
-            let result = PGResult(pointer)
+            let result = PGResult(try nextAnswer())
             try endStatement()
             let succeeded = !result.isError && result.status != PGRES_PIPELINE_ABORTED
             switch item {
-            case .answer: break
+            case .answers: break
             case .prepare(let key, let name): if succeeded { statements.didPrepare(key, as: name) }
             case .deallocate: if succeeded { statements.didDropFirst() }
             case .helper: break
@@ -110,6 +117,11 @@ extension PGConnection {
         }
     }
 
+    private func nextAnswer() throws(PGError) -> OpaquePointer {
+        guard let pointer = try nextPointer() else { throw failure("no result came", outcome: .unknown) }
+        return pointer
+    }
+
     private func endStatement() throws(PGError) {
         guard try nextPointer() == nil else { throw failure("two results for one statement", outcome: .unknown) }
     }
@@ -128,58 +140,19 @@ extension PGConnection {
 
     /// Hands a statement to libpq; nothing waits here.
     func send(_ statement: Statement, _ plan: StatementCache.Plan) throws(PGError) {
-        let sent = statement.withParameters { parameters in
-            switch plan {
-            case .unnamed, .prepare:
+        if case .prepared(let name) = plan { return try send(statement, preparedAs: name) }
+        let (text, types) = (statement.text, statement.parameterTypes)
+        try checked(
+            statement.body.withParameters { parameters in
                 PQsendQueryParams(
-                    handle, statement.text, parameters.count, statement.parameterTypes, parameters.values, parameters.lengths,
-                    parameters.formats, 1)
-            case .prepared(let name):
+                    handle, text, parameters.count, types, parameters.values, parameters.lengths, parameters.formats, 1)
+            } == 1)
+    }
+
+    private func send(_ statement: Statement, preparedAs name: String) throws(PGError) {
+        try checked(
+            statement.body.withParameters { parameters in
                 PQsendQueryPrepared(handle, name, parameters.count, parameters.values, parameters.lengths, parameters.formats, 1)
-            }
-        }
-        try checked(sent == 1)
+            } == 1)
     }
-}
-
-/// The values of a statement as libpq takes them.
-private struct Parameters {
-    let count: Int32
-    let values: UnsafePointer<UnsafePointer<CChar>?>?
-    let lengths: UnsafePointer<Int32>?
-    /// 1, binary, for each.
-    let formats: UnsafePointer<Int32>?
-}
-
-extension Statement {
-    /// The pointers are made on the stack where they are few: arrays for each statement of a pipeline would cost more than libpq's own work.
-    fileprivate func withParameters(_ send: (Parameters) -> Int32) -> Int32 {
-        let count = valueCount
-        guard count > 0 else { return send(Parameters(count: 0, values: nil, lengths: nil, formats: nil)) }
-        return body.values.withUnsafeBytes { bytes in
-            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
-                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
-                    var number = 0
-                    for piece in pieces where !piece.isLiteral {
-                        pointers.initializeElement(at: number, to: piece.range.map { Self.address(of: $0, in: bytes) })
-                        numbers.initializeElement(at: number, to: piece.isNull ? 0 : piece.count)
-                        numbers.initializeElement(at: count + number, to: 1)
-                        number += 1
-                    }
-                    return send(
-                        Parameters(
-                            count: Int32(count), values: UnsafePointer(pointers.baseAddress), lengths: UnsafePointer(numbers.baseAddress),
-                            formats: numbers.baseAddress.map { UnsafePointer($0 + count) }))
-                }
-            }
-        }
-    }
-
-    /// An empty text, which is not null, has an address too.
-    private static func address(of range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
-        let start = range.isEmpty ? nil : bytes.baseAddress.map { $0 + range.lowerBound }
-        return (start ?? UnsafeRawPointer(empty.utf8Start)).assumingMemoryBound(to: CChar.self)
-    }
-
-    private static let empty: StaticString = ""
 }

@@ -129,7 +129,7 @@ extension PGSession {
         let answers = try await perform(queries.map(\.sql))
         var outputs: [Output] = []
         outputs.reserveCapacity(answers.count)
-        for (index, query) in queries.enumerated() { outputs.append(try answers[index].read(query, index: index)) }
+        for index in queries.indices { outputs.append(try answers[index].read(queries[index], index: index)) }
         return outputs
     }
 }

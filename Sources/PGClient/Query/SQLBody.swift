@@ -33,6 +33,15 @@ struct SQLPiece: BitwiseCopyable, Sendable {
         isNull ? nil : Int(place)..<Int(place) + Int(count)
     }
 
+    /// Where a value's bytes are; nil for null. An empty text, which is not null, has an address too.
+    func address(in bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar>? {
+        if isNull { return nil }
+        let start = count == 0 ? nil : bytes.baseAddress.map { $0 + Int(place) }
+        return (start ?? UnsafeRawPointer(Self.empty.utf8Start)).assumingMemoryBound(to: CChar.self)
+    }
+
+    private static let empty: StaticString = ""
+
     /// The same where other values stand in front of all of its own.
     func moved(by distance: Int) -> SQLPiece {
         isLiteral || isNull ? self : .value(of: type, at: Int(place) + distance, count: count)
@@ -97,6 +106,43 @@ final class SQLBody: ManagedBuffer<SQLBody.Header, SQLPiece> {
                 return true
             }
         }
+    }
+
+    /// The values as libpq takes them, as long as the body runs.
+    ///
+    /// The pointers lie on the stack where they are few: arrays for each statement of a pipeline would cost more than libpq's own work.
+    func withParameters(_ body: (Parameters) -> Int32) -> Int32 {
+        withUnsafeMutablePointers { header, pieces in
+            let count = header.pointee.valueCount
+            guard count > 0 else { return body(Parameters(count: 0, values: nil, lengths: nil, formats: nil)) }
+            return header.pointee.values.storage.withUnsafeBytes { bytes in
+                withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
+                    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
+                        var number = 0
+                        for index in 0..<header.pointee.count where !pieces[index].isLiteral {
+                            let piece = pieces[index]
+                            pointers.initializeElement(at: number, to: piece.address(in: bytes))
+                            numbers.initializeElement(at: number, to: piece.isNull ? 0 : piece.count)
+                            numbers.initializeElement(at: count + number, to: 1)
+                            number += 1
+                        }
+                        return body(
+                            Parameters(
+                                count: Int32(count), values: UnsafePointer(pointers.baseAddress),
+                                lengths: UnsafePointer(numbers.baseAddress), formats: numbers.baseAddress.map { UnsafePointer($0 + count) })
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    struct Parameters {
+        let count: Int32
+        let values: UnsafePointer<UnsafePointer<CChar>?>?
+        let lengths: UnsafePointer<Int32>?
+        /// 1, binary, for each.
+        let formats: UnsafePointer<Int32>?
     }
 
     // MARK: - For who has the one reference
