@@ -1,8 +1,8 @@
 import CLibPQ
 import Foundation
 
-/// The one thread on which a connection lives: an actor's executor that may block. The body of a transaction runs on it, too: while a connection is
-/// lent it has nothing else to do, and between the body and the connection no thread has to wake another.
+/// The one thread on which a connection lives: an actor's executor that may block. The body of a transaction can run on it, too: while a
+/// connection is lent its thread has nothing else to do.
 ///
 /// libpq wants one thread at a time, and waiting for a socket blocks. A thread of its own per connection (a dozen at most) keeps that away from
 /// the cooperative pool, and was the fastest of the ways measured: no readiness state machine, no hop between waiting and reading.

@@ -112,17 +112,19 @@ public struct PGTransaction: PGSession {
 extension PGClient {
     /// Commits on return, rolls back on throw and rethrows the body's own error.
     ///
-    /// `limits` hold instead of the session's. A serialization failure (40001), a deadlock (40P01) or a prepared statement that the schema no longer fits runs the body again, `attempts` times in
-    /// all, so the body may touch nothing but its transaction. An error with outcome `.unknown` means that COMMIT was sent and its answer lost; it is never run again.
+    /// `limits` hold instead of the session's. A serialization failure (40001), a deadlock (40P01) or a prepared statement that the schema no longer fits
+    /// runs the body again, `attempts` times in all, so the body may touch nothing but its transaction. With `alongside` it runs on the connection's thread,
+    /// so that no thread wakes another for each statement; it must be one task then, because a statement that waits for the server keeps all that run there
+    /// waiting, too. An error with outcome `.unknown` means that COMMIT was sent and its answer lost; it is never run again.
     public func transaction<R: Sendable>(
         _ isolation: Isolation = .readCommitted, readOnly: Bool = false, attempts: Int = 1, limits: TransactionLimits? = nil,
-        _ body: (PGTransaction) async throws -> R
+        alongside: Bool = false, _ body: (PGTransaction) async throws -> R
     ) async throws -> R {
         precondition(attempts >= 1, "a transaction is attempted once at least")
         var attempt = 1
         while true {
             do {
-                return try await transactOnce(Self.begin(isolation, readOnly: readOnly), limits, body)
+                return try await transactOnce(Self.begin(isolation, readOnly: readOnly), limits, alongside, body)
             } catch let error as PGError where error.mayGoBetterNextTime && attempt < attempts {
                 attempt += 1
                 // 1 ms doubled each time and spread, so that those who collided do not meet again.
@@ -132,13 +134,12 @@ extension PGClient {
     }
 
     private func transactOnce<R: Sendable>(
-        _ begin: StaticString, _ limits: TransactionLimits?, _ body: (PGTransaction) async throws -> R
+        _ begin: StaticString, _ limits: TransactionLimits?, _ alongside: Bool, _ body: (PGTransaction) async throws -> R
     ) async throws -> R {
         let (connection, loan) = try await borrow(begin, limits)
         let transaction = PGTransaction(connection, loan)
         do {
-            // On the connection's own thread: it has nothing else to do, and no thread has to wake another for each statement.
-            let result = try await withTaskExecutorPreference(connection.thread) { try await body(transaction) }
+            let result = try await withTaskExecutorPreference(alongside ? connection.thread : nil) { try await body(transaction) }
             if !transaction.isCommitted {
                 // Whoever gave up waiting for the transaction gets none.
                 if Task.isCancelled { throw PGError(.cancelled, "the task was cancelled before COMMIT") }
