@@ -85,6 +85,7 @@ if !clientOnly {
             dependencies: [
                 "PGClient", "ProductCatalog",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -56,13 +56,19 @@ extension TradeNumber {
     ///
     /// The key of payment_event tells two subscribers of one number apart, so it does not keep a second one out. The locks are taken in one order, before
     /// all others, so that no two batches wait for each other crosswise.
-    static func claim(_ numbers: Set<TradeNumber>) -> Query<Int> {
-        SQL(
+    ///
+    /// - Returns: the database's clock when they are ours.
+    static func claim(_ numbers: Set<TradeNumber>) -> Query<Instant> {
+        let claimed = SQL(
             """
-            select count(pg_advisory_xact_lock(number))
+            select count(pg_advisory_xact_lock(number)), now_ms()
             from (select distinct hashtextextended(k.trade_no, 0) as number from unnest(\(Array(numbers))) as k (trade_no) order by number) as n
             """
-        ).value()
+        ).values((Int, Instant).self)
+        return claimed.map { rows throws(PGError) in
+            guard let (_, now) = rows.first else { throw .decoding("the clock") }
+            return now
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import ProductCatalog
 
 /// Records a stream of `order_pay` lines, NDJSON or CSV, of any length: every line gets an answer, and none is skipped.
 ///
-/// While a chunk is being recorded the next one is read; no more than that is held.
+/// While some chunks are being recorded the next one is read; no more than that is held. Answers do not wait for what is read behind them.
 public struct Backfill: Sendable {
     public enum Format: Sendable {
         /// One data object a line.
@@ -29,10 +29,12 @@ public struct Backfill: Sendable {
     private let publisherID: Publisher.ID
     private let source: RecordedEvent.Source
 
-    /// Lines of one transaction.
+    /// Lines of a chunk.
     static let chunkSize = 1_000
-    /// Bytes of one transaction, but for its last line: lines may be long, and memory is that of two chunks.
+    /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
+    /// Chunks that are taken in before the answers to the first are there: two for the transactions in flight, and as many to go on with.
+    static let chunksUnderWay = 4
 
     public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
         self.recorder = recorder
@@ -51,39 +53,64 @@ public struct Backfill: Sendable {
         var lines: [(number: Int, reading: Reading)] = []
         var bytes = 0
         var isFull: Bool { lines.count >= chunkSize || bytes >= chunkBytes }
+        var submissions: [Submission] {
+            lines.compactMap { line in
+                if case .message(let submission) = line.reading { submission } else { nil }
+            }
+        }
     }
 
     /// Records all lines and hands the answers over in their order, chunk by chunk, each once it is durable.
     ///
     /// - Throws: `Failure.badHeader`; `PGError` when the database fails (what was answered is recorded, and sending all again is safe); what the
     ///   stream or `deliver` throws.
-    public func run<Bytes: AsyncSequence>(_ stream: Bytes, format: Format, deliver: ([Answer]) async throws -> Void) async throws
+    public func run<Bytes: AsyncSequence & Sendable>(_ stream: Bytes, format: Format, deliver: ([Answer]) async throws -> Void) async throws
     where Bytes.Element: Sequence<UInt8> {
-        try await withThrowingTaskGroup(of: [Answer].self) { group in
-            var splitter = LineSplitter()
-            var reader = LineReader(format: format, publisher: publisherID, source: source)
-            var chunk = Chunk()
-            func send(_ full: Chunk) async throws {
-                // One chunk is recorded at a time, so that of two lines that contradict each other the first one stands.
-                if let answers = try await group.next() { try await deliver(answers) }
-                group.addTask { try await record(full) }
-            }
-            func take(_ line: LineSplitter.Line) async throws {
-                guard let reading = try reader.read(line) else { return }
-                chunk.lines.append((line.number, reading))
-                chunk.bytes += line.bytes.count
-                if chunk.isFull {
-                    let full = chunk
-                    chunk = Chunk()
-                    try await send(full)
-                }
-            }
+        let (taken, taking) = AsyncThrowingStream.makeStream(of: Taken.self)
+        let (slots, slot) = AsyncStream.makeStream(of: Void.self)
+        for _ in 0..<Self.chunksUnderWay { slot.yield() }
+        // Read beside, so that whoever waits for answers before he sends more gets them.
+        async let reading: Void = read(stream, format, slots, taking)
+        for try await (chunk, receipt) in taken {
+            try await deliver(answers(to: chunk, receipt))
+            slot.yield()
+        }
+        await reading
+    }
+
+    /// A chunk, and where its outcomes will be.
+    private typealias Taken = (chunk: Chunk, receipt: EventRecorder.Receipt)
+
+    /// Has the chunks of the stream recorded in their order, each when there is a slot for it.
+    private func read<Bytes: AsyncSequence>(
+        _ stream: Bytes, _ format: Format, _ slots: AsyncStream<Void>, _ taking: AsyncThrowingStream<Taken, any Error>.Continuation
+    ) async where Bytes.Element: Sequence<UInt8> {
+        var splitter = LineSplitter()
+        var reader = LineReader(format: format, publisher: publisherID, source: source)
+        var chunk = Chunk()
+        var free = slots.makeAsyncIterator()
+        func send() async throws {
+            guard await free.next() != nil else { throw CancellationError() }
+            // Taken in here, in the order of the lines: of two that contradict each other the first one stands.
+            taking.yield((chunk, recorder.take(chunk.submissions)))
+            chunk = Chunk()
+        }
+        func take(_ line: LineSplitter.Line) async throws {
+            guard let reading = try reader.read(line) else { return }
+            chunk.lines.append((line.number, reading))
+            chunk.bytes += line.bytes.count
+            if chunk.isFull { try await send() }
+        }
+        do {
             for try await bytes in stream {
                 for line in splitter.lines(in: bytes) { try await take(line) }
             }
             if let line = splitter.end() { try await take(line) }
-            if !chunk.lines.isEmpty { try await send(chunk) }
-            while let answers = try await group.next() { try await deliver(answers) }
+            if !chunk.lines.isEmpty { try await send() }
+            taking.finish()
+        } catch {
+            // Behind the answers to what was read before.
+            taking.finish(throwing: error)
         }
     }
 
@@ -137,11 +164,8 @@ public struct Backfill: Sendable {
         }
     }
 
-    private func record(_ chunk: Chunk) async throws -> [Answer] {
-        let submissions = chunk.lines.compactMap { line in
-            if case .message(let submission) = line.reading { submission } else { nil }
-        }
-        var outcomes = try await recorder.record(submissions)[...]
+    private func answers(to chunk: Chunk, _ receipt: EventRecorder.Receipt) async throws -> [Answer] {
+        var outcomes = try await receipt.outcomes[...]
         let unreadable = chunk.lines.compactMap { line -> Keepsake? in
             guard case .unreadable(let reason, let detail, let body) = line.reading else { return nil }
             return Keepsake(publisher: publisherID, app: nil, source: source, reason: reason, detail: detail, body: body)

@@ -2,19 +2,24 @@ import Logging
 import PGClient
 import ProductCatalog
 import ServiceLifecycle
+import Synchronization
 
 /// Records payment events, each once, with the windows that they move, durably, before it answers.
 ///
-/// Events that arrive while a batch is in flight form the next one and share its transaction and its wait for the disk (group commit). There is one
-/// batch in flight for each process, so what arrives here is judged in the order of arrival; several processes are kept apart by row locks and keys.
+/// Each process judges what is of one subscriber, or of one trade number, in the order of arrival; several processes are kept apart by row locks and keys.
 public final class EventRecorder: Service {
-    private let batcher: PGBatcher<[Submission], [RecordOutcome]>
+    private let queue = RecordingQueue(maxBatch: maxBatch, maxQueued: maxQueued, worthSecond: worthSecond)
+    private let desk: RecordingDesk
 
-    /// Events of one transaction, where they are of the usual size: from about a hundred on the disk and the round trips cost next to nothing for each, and past a few thousand
-    /// a transaction holds its locks for longer than another server process should wait.
-    static let maxBatch = 2_000
+    /// Events of one transaction, where they are of the usual size: from about a hundred on the disk and the round trips cost next to nothing for each, and
+    /// past a thousand or two a transaction holds its locks for longer than another server process should wait.
+    static let maxBatch = 1_000
     /// Events that may wait, or a kilobyte of what is larger: at ten thousand a second, the backlog of five seconds. More are refused at once, which the sender can repeat.
     static let maxQueued = 50_000
+    /// Transactions in flight at once: while one waits for the disk, or for us, the other keeps PostgreSQL busy. A third one gained nothing.
+    static let transactions = 2
+    /// Events from which a second transaction is worth its round trips.
+    static let worthSecond = 100
 
     /// Settings for the sessions of a client that serves. A statement that was planned while its table was empty would read the whole of it for each
     /// batch, until some ANALYZE tells PostgreSQL that it has grown: a first import would come to a crawl. Everything here is looked up by an index,
@@ -25,21 +30,36 @@ public final class EventRecorder: Service {
     public static let recordingSettings = sessionSettings.merging(["plan_cache_mode": "force_generic_plan"]) { $1 }
 
     public init(_ database: PGClient, logger: Logger) {
-        let desk = RecordingDesk(database: database, bundles: BundleMemory(), logger: logger)
-        batcher = PGBatcher(label: "event recorder", maxBatch: Self.maxBatch, maxQueued: Self.maxQueued) { await desk.record($0) }
+        desk = RecordingDesk(database: database, bundles: BundleMemory(), logger: logger)
     }
 
     public func run() async throws {
-        try await batcher.run()
+        await withGracefulShutdownHandler {
+            await withTaskCancellationHandler {
+                await withTaskGroup { group in
+                    for _ in 0..<Self.transactions {
+                        group.addTask {
+                            while let batch = await self.queue.next() {
+                                self.queue.end(batch, with: await self.desk.outcomes(of: batch.submissions))
+                            }
+                        }
+                    }
+                }
+            } onCancel: {
+                queue.close()
+            }
+        } onGracefulShutdown: {
+            self.queue.close()
+        }
     }
 
-    /// Records submissions in one transaction and says what became of each, in their order.
+    /// Records submissions and says what became of each, in their order. Those that are sent at once need not be of one transaction.
     ///
     /// - Throws: `PGError`: with outcome `.unknown` they may have been recorded, and sending them again is always safe. `UnknownInboundKey` where one came
     ///   under a key that nobody has.
     public func record(_ submissions: [Submission]) async throws -> [RecordOutcome] {
-        guard !submissions.isEmpty else { return [] }
-        return try await batcher.submit(submissions, weight: submissions.reduce(0) { $0 + $1.weight })
+        try Task.checkCancellation()
+        return try await take(submissions).outcomes
     }
 
     public func record(_ submission: Submission) async throws -> RecordOutcome {
@@ -48,11 +68,50 @@ public final class EventRecorder: Service {
 
     /// The same for a caller that is no task: `then` is called once, on whichever thread, and must be brief.
     public func record(_ submission: Submission, then: @escaping @Sendable (Result<RecordOutcome, any Error>) -> Void) {
-        batcher.submit([submission], weight: submission.weight) { result in then(result.map { $0[0] }) }
+        queue.add([submission]) { result in then(result.map { $0[0] }) }
     }
-}
 
-extension Submission {
-    /// What it counts for in a batch and in the queue: one, and as many as it has kilobytes where it is padded.
-    fileprivate var weight: Int { max(1, body.count / 1_024) }
+    /// Takes submissions in at once, behind all that was taken in before, and lets the caller wait for what becomes of them when he likes.
+    func take(_ submissions: [Submission]) -> Receipt {
+        let receipt = Receipt()
+        if submissions.isEmpty {
+            receipt.arrive(.success([]))
+        } else {
+            queue.add(submissions) { receipt.arrive($0) }
+        }
+        return receipt
+    }
+
+    /// For one who waits once.
+    final class Receipt: Sendable {
+        private enum State {
+            case open
+            case awaited(UnsafeContinuation<Result<[RecordOutcome], any Error>, Never>)
+            case arrived(Result<[RecordOutcome], any Error>)
+        }
+
+        private let state = Mutex(State.open)
+
+        var outcomes: [RecordOutcome] {
+            get async throws {
+                try await withUnsafeContinuation { continuation in
+                    let result: Result<[RecordOutcome], any Error>? = state.withLock { state in
+                        if case .arrived(let result) = state { return result }
+                        state = .awaited(continuation)
+                        return nil
+                    }
+                    if let result { continuation.resume(returning: result) }
+                }.get()
+            }
+        }
+
+        fileprivate func arrive(_ result: Result<[RecordOutcome], any Error>) {
+            let waiting: UnsafeContinuation<Result<[RecordOutcome], any Error>, Never>? = state.withLock { state in
+                defer { state = .arrived(result) }
+                if case .awaited(let continuation) = state { return continuation }
+                return nil
+            }
+            waiting?.resume(returning: result)
+        }
+    }
 }

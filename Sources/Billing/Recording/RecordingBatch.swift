@@ -22,7 +22,9 @@ struct RecordingBatch {
         var collision: (any Error)?
         for attempt in 0..<Self.attempts {
             do {
-                return try await database.transaction(attempts: Self.attempts) { try await record(in: $0, locking: attempt > 0) }
+                return try await database.transaction(attempts: Self.attempts, alongside: true) {
+                    try await record(in: $0, locking: attempt > 0)
+                }
             } catch let error where Self.raced(error) {
                 // What the other process wrote is there now: read again and decide anew.
                 collision = error
@@ -36,9 +38,8 @@ struct RecordingBatch {
 
     /// Whether another process recorded the same event, wrote the same window or kept the same message between our look and our write.
     private static func raced(_ error: any Error) -> Bool {
-        if error is WindowUpdate.Overtaken { return true }
         guard let error = error as? PGError, error.outcome == .notApplied else { return false }
-        return error.sqlState == .uniqueViolation || error.sqlState?.isTransient == true
+        return error.sqlState == .uniqueViolation || error.sqlState == .notNullViolation || error.sqlState?.isTransient == true
     }
 
     private func record(in transaction: PGTransaction, locking: Bool) async throws -> [Result<RecordOutcome, any Error>] {
@@ -54,8 +55,8 @@ struct RecordingBatch {
         let now: Instant
         var windows: [WindowKey: StoredWindow]
         var known: [PaymentEvent.Known]
-        (_, resolutions, now, windows, known) = try await transaction.run(
-            TradeNumber.claim(own), Resolution.of(Array(distinct)), SQL("select now_ms()").value(Instant.self),
+        (now, resolutions, windows, known) = try await transaction.run(
+            TradeNumber.claim(own), Resolution.of(Array(distinct)),
             locking ? WindowState.locked(likely) : WindowState.of(likely), PaymentEvent.known(of: trades))
         let keys = touchedWindows(references) { resolutions[$0]?.product?.resourceIDs }
         if !Set(keys).isSubset(of: likely) {
@@ -67,10 +68,17 @@ struct RecordingBatch {
         var judgement = Judgement(known: known, now: now)
         for (submission, reference) in zip(submissions, references) { judgement.judge(submission, resolutions[reference]) }
 
-        if !judgement.accepted.isEmpty {
-            try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).write(in: transaction)
+        let writes =
+            judgement.accepted.isEmpty
+            ? [] : try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).writes(in: transaction)
+        let numbers: [QuarantinedMessage.ID]
+        if judgement.kept.isEmpty {
+            _ = try await transaction.commit(after: writes)
+            numbers = []
+        } else {
+            _ = try await transaction.runAll(writes)
+            numbers = try await transaction.commit(after: judgement.kept.map { QuarantinedMessage.keep($0) })
         }
-        let numbers = try await transaction.runAll(judgement.kept.map { QuarantinedMessage.keep($0) })
         return judgement.verdicts.map { verdict in
             switch verdict {
             case .accepted: .success(.recorded)

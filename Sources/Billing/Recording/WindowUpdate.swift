@@ -25,13 +25,8 @@ struct WindowUpdate {
         self.touched = touched
     }
 
-    /// Another process wrote one of the windows since it was read.
-    struct Overtaken: Error {}
-
-    /// Inserts the events and writes the windows.
-    ///
-    /// - Throws: `Overtaken`; the transaction must not commit then.
-    func write(in transaction: PGTransaction) async throws {
+    /// What inserts the events and writes the windows. It fails where another process wrote one of them since they were read.
+    func writes(in transaction: PGTransaction) async throws -> [Query<Int>] {
         let next = try await folded(in: transaction)
         let keys = touched.keys.sorted()
         let changed = keys.compactMap { key in
@@ -45,9 +40,10 @@ struct WindowUpdate {
         // One order for all, so that no two batches wait for each other crosswise: windows that there are, as a batch that locks takes them first, then
         // those to be made, then events; each in the order of the key.
         let events = accepted.sorted { $0.event.identity < $1.event.identity }
-        let (written, _, _) = try await transaction.run(
-            WindowState.update(changed), WindowState.insert(new.map { ($0, next[$0] ?? .empty) }), AcceptedEvent.insert(events))
-        guard written == changed.count else { throw Overtaken() }
+        var writes = [AcceptedEvent.insert(events)]
+        if !new.isEmpty { writes.insert(WindowState.insert(new.map { ($0, next[$0] ?? .empty) }), at: 0) }
+        if !changed.isEmpty { writes.insert(WindowState.update(changed), at: 0) }
+        return writes
     }
 
     /// The next state of each touched window: by the short path where it is what the fold says, by the fold of all events elsewhere.

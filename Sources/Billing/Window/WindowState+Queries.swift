@@ -73,8 +73,8 @@ extension WindowState {
         ).execute
     }
 
-    /// Writes the next states of windows that were read; the number written. One that another process wrote since stays as it is, and the batch is
-    /// decided anew.
+    /// Writes the next states of windows that were read. One that another process wrote since has another version than was read, which makes its next
+    /// version null and the statement fail (23502), and the batch is decided anew.
     ///
     /// Each of them is there, so nothing is inserted. An UPDATE … FROM would say it plainer, but a join takes the rows in whatever order the planner
     /// likes, and two batches that write the same windows in two orders wait for each other; this takes them one by one as they are given.
@@ -89,8 +89,8 @@ extension WindowState {
                 as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version)
             on conflict (resource_id, uid) do update
             set pay_end_time = excluded.pay_end_time, last_event_time = excluded.last_event_time, run_start = excluded.run_start,
-                payments = excluded.payments, unmatched = excluded.unmatched, version = excluded.version
-            where paid_window.version = excluded.version - 1
+                payments = excluded.payments, unmatched = excluded.unmatched,
+                version = case when paid_window.version = excluded.version - 1 then excluded.version end
             """
         ).execute
     }

@@ -107,7 +107,7 @@ private struct EventItem: Encodable, Sendable {
 }
 
 /// A request's body as chunks of bytes.
-private struct BodyChunks: AsyncSequence {
+private struct BodyChunks: AsyncSequence, Sendable {
     let body: RequestBody
 
     struct Iterator: AsyncIteratorProtocol {
