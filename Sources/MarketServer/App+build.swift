@@ -13,13 +13,13 @@ func buildApplication(
     _ services: AppServices, idleTimeout: Duration = standardIdleTimeout, gate: DatabaseSafety? = nil
 ) -> some ApplicationProtocol {
     let table = RouteTable(services)
-    let express = ExpressServices(table.express, logger: services.logger, metrics: services.metrics, gate: gate)
+    let express = ExpressServices(
+        table.express, logger: services.logger, metrics: services.metrics, gate: gate, idleTimeout: TimeAmount(idleTimeout))
     return Application(
         router: table.router(services, gate: gate),
         server: .init {
-            EventLoopChannel(
-                responder: $0, configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: TimeAmount(idleTimeout)),
-                express: express)
+            // The express lane, which sees all requests, looks after idle connections.
+            EventLoopChannel(responder: $0, configuration: .init(additionalChannelHandlers: [RouterQueue()]), express: express)
         },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
         services: services.services,

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import Hummingbird
 import PGClient
 import TestSupport
 import Testing
@@ -83,6 +84,94 @@ struct ExpressLaneTests {
             let metrics = try await server.call(.get, "/metrics", expecting: 200).text
             #expect(metrics.contains(#"route="/v1/inbound/{inboundKey}""#), "\(metrics)")
         }
+    }
+
+    @Test("heads of both ways have the same fields, spelled the same")
+    func spelling() async throws {
+        try await BillingShop.with { shop in
+            let callback = BillingShop.Event().callback
+            let heard = try #require(
+                await RawConnection.exchange(
+                    Self.post(shop.inbound, callback) + Self.post(shop.inbound, callback, "Connection: close\r\n"), port: shop.server.port))
+            let names = heard.components(separatedBy: "HTTP/1.1 200 OK\r\n").dropFirst().map { answer in
+                Set(
+                    answer.components(separatedBy: "\r\n\r\n")[0].components(separatedBy: "\r\n").map { $0.components(separatedBy: ":")[0] }
+                )
+            }
+            #expect(names.count == 2 && names[0] == names[1], "\(heard)")
+            let ids = heard.components(separatedBy: "X-Request-Id: ").dropFirst().map { $0.prefix(while: \.isHexDigit).count }
+            // The router's second half has as few digits as it needs.
+            #expect(ids.count == 2 && ids[0] == 32 && (17...32).contains(ids[1]), "\(heard)")
+        }
+    }
+
+    @Test("a request that comes in pieces is answered like one that comes at once", arguments: [1, 40, 4_000])
+    func pieces(size: Int) async throws {
+        try await BillingShop.with { shop in
+            let event = BillingShop.Event()
+            let key = "Authorization: Bearer \(shop.key)\r\n"
+            let question = "/v1/entitlements?resourceId=\(shop.topic)&uid=UID_xxxxxxx"
+            var padded = event
+            padded.tradeNo = "T-PADDED"
+            let long = padded.callback.replacing("{", with: "{" + String(repeating: " ", count: 9_000), maxReplacements: 1)
+            let requests =
+                Self.post(shop.inbound, event.callback) + Self.get("/healthz") + Self.post(shop.inbound, long) + Self.get(question, key)
+                + Self.post("/v1/apps", "{}", key) + Self.get(question, key) + Self.get("/healthz", "Connection: close\r\n")
+            let heard = try #require(await RawConnection.exchange(requests, port: shop.server.port, pieces: size))
+            #expect(Self.answers(heard).map(\.status) == ["200", "200", "200", "200", "415", "200", "200"], "\(heard)")
+            let all = try await shop.server.services.database.run(SQL("select count(*) from payment_event").value(Int.self))
+            #expect(all == 2)
+        }
+    }
+
+    @Test("requests take turns on a connection without one that the router has in part being answered past it")
+    func turns() async throws {
+        try await BillingShop.with { shop in
+            // The body of the first looks like a request: it must not be taken for one.
+            let inner = Self.post(shop.inbound, BillingShop.Event().callback)
+            let outer =
+                "POST /v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: \(inner.utf8.count)\r\n\r\n"
+            let heard = try #require(
+                await RawConnection.exchange(
+                    outer + inner + Self.get("/healthz", "Connection: close\r\n"), port: shop.server.port, pieces: outer.utf8.count))
+            #expect(Self.answers(heard).map(\.status) == ["401", "200"], "\(heard)")
+            let recorded = try await shop.server.services.database.run(SQL("select count(*) from payment_event").value(Int.self))
+            #expect(recorded == 0)
+        }
+    }
+
+    @Test("a head that could be read in two ways is the router's")
+    func strictness() throws {
+        let route = ExpressRoute(Route(.post, "/v1/inbound/{inboundKey}", .anyone) { _, _ in Response(status: .ok) }, maxBody: 100) {
+            _, _, _ in
+            false
+        }
+        func length(_ text: some Collection<UInt8>) -> Int? { Array(text).withUnsafeBytes { ExpressArrival($0, for: route)?.length } }
+        func length(_ text: String) -> Int? { length(text.utf8) }
+        let start = "POST /v1/inbound/key HTTP/1.1\r\nHost: x\r\n"
+        let spaced = start + "content-LENGTH:  7  \r\nConnection: Keep-Alive\r\n\r\n"
+        #expect(length(spaced) == spaced.utf8.count + 7)
+        for rest in [
+            "Content-Length: 7\r\nContent-Length: 7\r\n", "Content-Length: +7\r\n", "Content-Length: \r\n", "Content-Length: 101\r\n",
+            "Content-Length: 99999999999999999999\r\n", "Transfer-Encoding: chunked\r\n", "transfer-encoding: identity\r\n", "Host: y\r\n",
+            "Connection: close\r\n", "Connection: keep-alive, upgrade\r\n", "Expect: 100-continue\r\n", "Content-Encoding: gzip\r\n",
+            "Upgrade: h2c\r\n", "A: b\n", "A: b\rC: d\r\n", " A: b\r\n", "A : b\r\n", "A: b\r\n c\r\n", "A: \u{0}\r\n", "A: é\r\n",
+            ": b\r\n", "A\r\n",
+            "Authorization: a\r\nAuthorization: a\r\n",
+        ] {
+            #expect(length(start + rest + "\r\n") == nil, "\(rest)")
+        }
+        for start in [
+            "POST /v1/inbound/ HTTP/1.1", "POST /v1/inbound/a/b HTTP/1.1", "POST /v1/inbound/a%20 HTTP/1.1", "POST /v1/inbound/a HTTP/1.0",
+            "POST  /v1/inbound/a HTTP/1.1", "POST /v1/inbound/a  HTTP/1.1", "POST /v1/inbound/a?b#c HTTP/1.1",
+            "post /v1/inbound/a HTTP/1.1",
+            "PUT /v1/inbound/a HTTP/1.1", "\r\nPOST /v1/inbound/a HTTP/1.1", "POST http://x/v1/inbound/a HTTP/1.1",
+        ] {
+            #expect(length(start + "\r\nHost: x\r\n\r\n") == nil, "\(start)")
+        }
+        let whole = (start + "Content-Length: 0\r\n\r\n").utf8
+        for count in 0..<whole.count { #expect(length(whole.prefix(count)) == nil) }
+        #expect(length(whole) == whole.count)
     }
 
     @Test("a callback that is sent while the server is told to end is answered")

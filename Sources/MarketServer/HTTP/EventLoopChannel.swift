@@ -23,9 +23,8 @@ struct EventLoopChannel: ServerChildChannel, HTTPChannelHandler {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         base.setup(channel: channel, logger: logger).flatMapThrowing { value in
-            // Behind the handler that counts requests, so that idle connections and the end of the server are its business for these, too.
-            let counting = try channel.pipeline.syncOperations.handler(type: HTTPConnectionStateHandler.self)
-            try channel.pipeline.syncOperations.addHandler(ExpressLane(express), position: .after(counting))
+            let router = try channel.pipeline.syncOperations.handler(type: RouterQueue.self)
+            try channel.pipeline.syncOperations.addHandler(ExpressLane(express, before: router), position: .first)
             return value
         }
     }

@@ -20,18 +20,18 @@ struct RequestLog: RouterMiddleware {
         var response = try await next(request, context)
         response.headers[.requestID] = context.id
         let line = RequestLine(
-            method: request.method, route: context.route ?? "none", status: response.status, start: start,
-            principal: context.record.principal, logger: context.logger, metrics: metrics)
+            method: request.method, route: context.route ?? "none", status: response.status, principal: context.record.principal,
+            logger: context.logger, metrics: metrics)
         if let length = response.body.contentLength {
-            line.write(bytes: length)
+            line.write(bytes: length, after: .now - start)
         } else {
-            response.body = Self.counted(response.body, line)
+            response.body = Self.counted(response.body, line, since: start)
         }
         return response
     }
 
     /// A streamed body: its bytes are counted as they go, and the line is written when the stream ends, however it ends.
-    private static func counted(_ body: ResponseBody, _ line: RequestLine) -> ResponseBody {
+    private static func counted(_ body: ResponseBody, _ line: RequestLine, since start: ContinuousClock.Instant) -> ResponseBody {
         let count = Counted()
         return ResponseBody { writer in
             do {
@@ -39,9 +39,9 @@ struct RequestLog: RouterMiddleware {
                     count.add(buffer.readableBytes)
                     return buffer
                 }.write(writer)
-                line.write(bytes: count.bytes)
+                line.write(bytes: count.bytes, after: .now - start)
             } catch {
-                line.write(bytes: count.bytes, brokenOff: true)
+                line.write(bytes: count.bytes, after: .now - start, brokenOff: true)
                 throw error
             }
         }
@@ -60,7 +60,6 @@ struct RequestLine: Sendable {
     /// The template.
     let route: String
     let status: HTTPResponse.Status
-    let start: ContinuousClock.Instant
     let principal: Principal?
     let logger: Logger
     let metrics: MetricsRegistry
@@ -68,10 +67,10 @@ struct RequestLine: Sendable {
     /// Methods that a label may name: others are the caller's invention, and each would be a series of its own.
     private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 
-    func write(bytes: Int, brokenOff: Bool = false) {
-        let duration = ContinuousClock.now - start
+    func write(bytes: Int, after duration: Duration, brokenOff: Bool = false) {
         let method = Self.known.contains(method) ? method.rawValue : "other"
         metrics.requests.record(duration, method: method, route: route, status: status.code)
+        guard logger.logLevel <= .info else { return }
         let milliseconds = Double(duration.components.seconds) * 1000 + Double(duration.components.attoseconds) / 1e15
         var metadata: Logger.Metadata = [
             "method": "\(method)", "route": "\(route)", "status": "\(status.code)", "ms": "\((milliseconds * 10).rounded() / 10)",

@@ -38,14 +38,26 @@ struct EntitlementRoutes: Sendable {
             try await resources.requireAccess(to: question.resource, for: context.principal)
             answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
         }
-        return .json(bytes: Array(Self.text(answer, knownAt: question.knownAt).utf8), status: .ok)
+        return .json(Self.json(answer, knownAt: question.knownAt))
     }
 
-    private static func text(_ answer: Entitlement, knownAt: Instant? = nil) -> String {
-        """
-        {"uid":"\(answer.uid)","resourceId":\(answer.resourceID),"at":\(answer.at.milliseconds),"entitled":\(answer.entitled),\
-        "payEndTime":\(answer.payEndTime.milliseconds)\(knownAt.map { ",\"knownAt\":\($0.milliseconds)" } ?? "")}
-        """
+    /// Written part by part: this is the answer that is given most often.
+    private static func json(_ answer: Entitlement, knownAt: Instant? = nil) -> ByteBuffer {
+        var json = ByteBufferAllocator().buffer(capacity: 192)
+        json.writeStaticString("{\"uid\":\"")
+        json.writeString(answer.uid.text)
+        json.writeStaticString("\",\"resourceId\":")
+        json.writeString(String(answer.resourceID.rawValue))
+        json.writeStaticString(",\"at\":")
+        json.writeString(String(answer.at.milliseconds))
+        json.writeStaticString(answer.entitled ? ",\"entitled\":true,\"payEndTime\":" : ",\"entitled\":false,\"payEndTime\":")
+        json.writeString(String(answer.payEndTime.milliseconds))
+        if let knownAt {
+            json.writeStaticString(",\"knownAt\":")
+            json.writeString(String(knownAt.milliseconds))
+        }
+        json.writeStaticString("}")
+        return json
     }
 
     /// `POST /v1/entitlements/checks`
@@ -92,7 +104,7 @@ extension EntitlementRoutes {
     /// `GET /v1/entitlements` of a publisher key or an app token about a window whose stored state is the answer; all else is the router's.
     func express(_ route: Route, authenticator: Authenticator) -> ExpressRoute {
         ExpressRoute(route) { request, _, answer in
-            guard let query = request.query, let header = request.head.headerFields[.authorization],
+            guard let query = request.query, let header = request.authorization,
                 let bearer = try? Route.bearer(of: header), case .digest(let token) = authenticator.claim(of: bearer),
                 let question = try? Question(QueryParameters(query: query)), question.knownAt == nil,
                 let resource = resources.remembered(question.resource)
@@ -101,7 +113,7 @@ extension EntitlementRoutes {
                 guard let (principal, entitlement) = found, let principal, (try? route.access.check(principal)) != nil,
                     ResourceDirectory.mayAsk(principal, about: resource)
                 else { return answer(nil) }
-                answer(ExpressAnswer(json: ByteBuffer(string: Self.text(entitlement)), principal: principal))
+                answer(ExpressAnswer(json: Self.json(entitlement), principal: principal))
             }
             return true
         }

@@ -149,6 +149,12 @@ extension Route {
 
     /// The token in an Authorization header.
     static func bearer(of header: String) throws(RequestError) -> String {
+        // As nearly all write it: found without a list of parts.
+        let start = "Bearer "
+        if header.utf8.starts(with: start.utf8) {
+            let token = header.utf8.dropFirst(start.utf8.count)
+            if !token.isEmpty, token.allSatisfy({ $0 > 0x20 && $0 < 0x80 }), let text = String(token) { return text }
+        }
         // One space or several may stand between (RFC 9110 §11.4); no token of ours has any inside.
         let parts = header.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .tokenMissing }

@@ -1,68 +1,84 @@
 import DequeModule
-import HTTPTypes
-import Hummingbird
-import Logging
 import NIOCore
-import NIOHTTPTypes
 
-/// Answers the requests that come all day without a task, a stream of the body and a chain of middleware for each: these cost more than the answer.
-/// It stands in front of the router on each connection and speaks for it where an `ExpressRoute` can; everything else passes through.
+/// Answers the requests that come all day without a task, a stream of the body, a chain of middleware and a tree of header fields for each: these cost
+/// more than the answer. It is the first to see what a connection brings and speaks for the router where an `ExpressRoute` can; everything else goes
+/// on to the router as it came.
 ///
-/// A request is taken only when the router has none to answer on this connection, and when it has come whole. What comes behind it is held until it is
+/// A request is taken only when the router has none to answer on this connection, nor the beginning of one. What comes behind it is held until it is
 /// answered, so answers keep the order of their requests.
 final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
 
     private enum State {
         /// Nothing is under way here.
         case open
-        /// A request for a route has begun; it must be whole when this burst of bytes has been read.
-        case collecting(ExpressRoute, ExpressRequest, ByteBuffer?)
-        case answering(ExpressRoute, HTTPRequest, ByteBuffer?, since: ContinuousClock.Instant)
+        /// The body of a request is still to come.
+        case collecting(ExpressArrival)
+        case answering(ExpressRoute, since: NIODeadline)
     }
 
     private enum Held {
-        case part(HTTPRequestPart)
+        case bytes(ByteBuffer)
         case event(Any)
         case error(any Error)
     }
 
     private let services: ExpressServices
+    private let router: RouterQueue
     private var state = State.open
-    /// Requests that the router has to answer.
-    private var inRouter = 0
+    /// The bytes of the request that is collected or answered, should the router have to.
+    private var kept = ByteBuffer()
     private var held: Deque<Held> = []
     private var holdsRead = false
+    private var framing = RouterFraming()
+    /// Whether the router was handed something in this burst.
+    private var hasPassed = false
+    private var lastActive = NIODeadline.now()
+    private var idleCheck: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private var address: (box: AnswerBox, lane: NIOLoopBound<ExpressLane>)?
+    /// Where answers are written, again and again.
+    private var answerBytes = ByteBuffer()
 
-    init(_ services: ExpressServices) {
+    init(_ services: ExpressServices, before router: RouterQueue) {
         self.services = services
+        self.router = router
     }
 
     private var isAnswering: Bool { if case .answering = state { true } else { false } }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        address = (services.box(of: context.eventLoop), NIOLoopBound(self, eventLoop: context.eventLoop))
+        checkIdle(context, in: services.idleTimeout)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        (self.context, address) = (nil, nil)
+        idleCheck?.cancel()
+    }
+
     // MARK: In
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
-        if isAnswering { held.append(.part(part)) } else { take(part, context) }
+        let buffer = unwrapInboundIn(data)
+        if isAnswering { held.append(.bytes(buffer)) } else { take(buffer, context) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        leaveIncomplete(context)
+        guard hasPassed else { return }
+        hasPassed = false
         context.fireChannelReadComplete()
     }
 
+    /// That nothing more will come, or that the server ends, would have the router close the connection before the answer.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         leaveIncomplete(context)
-        // That nothing more will come would have the router close the connection before the answer.
-        if isAnswering, case ChannelEvent.inputClosed? = event as? ChannelEvent {
-            held.append(.event(event))
-        } else {
-            context.fireUserInboundEventTriggered(event)
-        }
+        if isAnswering { held.append(.event(event)) } else { context.fireUserInboundEventTriggered(event) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -71,103 +87,120 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // The router keeps what is left of a callback.
+        leaveIncomplete(context)
         (state, held) = (.open, [])
         context.fireChannelInactive()
     }
 
-    /// No more is read than one burst while a request is being answered, however much its sender sends.
+    /// No more is read than one burst behind a request that is being answered, however much its sender sends.
     func read(context: ChannelHandlerContext) {
-        if isAnswering { holdsRead = true } else { context.read() }
+        if isAnswering, !held.isEmpty { holdsRead = true } else { context.read() }
     }
 
-    private func take(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
-        switch (state, part) {
-        case (.open, .head(let head)):
+    private func take(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        switch state {
+        case .open:
             // One who does not read his answers is the router's: it waits for him.
-            if inRouter == 0, services.isOpen, context.channel.isWritable, let (route, request) = services.route(for: head) {
-                state = .collecting(route, request, nil)
-            } else {
-                inRouter += 1
-                context.fireChannelRead(wrapInboundOut(part))
+            guard router.isEmpty, framing.isBetween, services.isOpen, context.channel.isWritable, let arrival = services.arrival(in: buffer)
+            else {
+                return pass(buffer, context)
             }
-        case (.collecting(let route, let request, nil), .body(let buffer)): state = .collecting(route, request, buffer)
-        case (.collecting(let route, let request, var body?), .body(var buffer)):
-            body.writeBuffer(&buffer)
-            state = .collecting(route, request, body)
-        case (.collecting(let route, let request, let body), .end): begin(route, request, body, context)
-        case (.collecting, .head):
-            leaveIncomplete(context)
-            take(part, context)
-        case (.open, _): context.fireChannelRead(wrapInboundOut(part))
-        case (.answering, _): held.append(.part(part))
+            kept.clear()
+            collect(buffer, of: arrival, context)
+        case .collecting(let arrival): collect(buffer, of: arrival, context)
+        case .answering: held.append(.bytes(buffer))
         }
     }
 
-    private func begin(_ route: ExpressRoute, _ request: ExpressRequest, _ body: ByteBuffer?, _ context: ChannelHandlerContext) {
-        let start = ContinuousClock.now
-        state = .answering(route, request.head, body, since: start)
-        let here = NIOLoopBound((lane: self, context: context), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
-        let begun = route.begin(request, body.map { Array($0.readableBytesView) } ?? []) { answer in
-            loop.execute { here.value.lane.end(with: answer, here.value.context) }
+    private func collect(_ buffer: ByteBuffer, of arrival: ExpressArrival, _ context: ChannelHandlerContext) {
+        var buffer = buffer
+        if var own = buffer.readSlice(length: min(buffer.readableBytes, arrival.length - kept.readableBytes)) { kept.writeBuffer(&own) }
+        lastActive = .now()
+        guard kept.readableBytes == arrival.length else {
+            state = .collecting(arrival)
+            return
         }
-        if !begun { end(with: nil, context) }
+        if buffer.readableBytes > 0 { held.prepend(.bytes(buffer)) }
+        state = .answering(arrival.route, since: lastActive)
+        guard let address else { return }
+        let body = kept.getBytes(at: kept.readerIndex + arrival.head, length: arrival.length - arrival.head) ?? []
+        if !arrival.route.begin(arrival.request, body, { address.box.put($0, for: address.lane) }) { end(with: nil) }
     }
 
-    /// A request that has not come whole is the router's.
+    /// A request that will not come whole is the router's.
     private func leaveIncomplete(_ context: ChannelHandlerContext) {
-        guard case .collecting(_, let request, let body) = state else { return }
+        guard case .collecting = state else { return }
         state = .open
-        hand(request.head, body, context)
+        passKept(context)
     }
 
-    private func hand(_ head: HTTPRequest, _ body: ByteBuffer?, _ context: ChannelHandlerContext) {
-        inRouter += 1
-        context.fireChannelRead(wrapInboundOut(.head(head)))
-        if let body { context.fireChannelRead(wrapInboundOut(.body(body))) }
+    private func passKept(_ context: ChannelHandlerContext) {
+        pass(kept, context)
+        // The router may still have to read it.
+        kept = ByteBuffer()
+        channelReadComplete(context: context)
+    }
+
+    private func pass(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        hasPassed = true
+        if framing.isBetween { router.tally = RouterQueue.Tally() }
+        framing.begin(buffer)
+        context.fireChannelRead(wrapInboundOut(buffer))
+        framing.end(router.tally)
     }
 
     // MARK: Out
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { inRouter -= 1 }
-        context.write(data, promise: promise)
-    }
-
-    private func end(with answer: ExpressAnswer?, _ context: ChannelHandlerContext) {
+    /// Answers the request that is under way; nil leaves it to the router.
+    func end(with answer: ExpressAnswer?) {
         // The connection may have ended meanwhile: then there is nobody to be answered.
-        guard case .answering(let route, let head, let body, let start) = state else { return }
+        guard case .answering(let route, let start) = state, let context else { return }
         state = .open
+        lastActive = .now()
         if let answer {
-            let id = RequestID().description
-            context.write(wrapOutboundOut(.head(services.head(of: answer, for: route, id: id))), promise: nil)
-            context.write(wrapOutboundOut(.body(answer.json)), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            let id = services.newID()
+            answerBytes.clear()
+            services.write(answer, id: id, to: &answerBytes)
+            context.writeAndFlush(wrapOutboundOut(.byteBuffer(answerBytes)), promise: nil)
             services.log(route, answer, since: start, id: id)
         } else {
-            hand(head, body, context)
-            context.fireChannelRead(wrapInboundOut(.end(nil)))
-            context.fireChannelReadComplete()
+            passKept(context)
         }
-        takeHeld(context)
+        if !held.isEmpty || holdsRead { takeHeld(context) }
     }
 
     /// What came meanwhile, up to the next request that is answered here.
     private func takeHeld(_ context: ChannelHandlerContext) {
-        guard !held.isEmpty || holdsRead else { return }
-        let some = !held.isEmpty
         while !isAnswering, let next = held.popFirst() {
             switch next {
-            case .part(let part): take(part, context)
+            case .bytes(let buffer): take(buffer, context)
             case .event(let event): userInboundEventTriggered(context: context, event: event)
             case .error(let error): errorCaught(context: context, error: error)
             }
         }
-        guard !isAnswering else { return }
-        if some { channelReadComplete(context: context) }
-        if holdsRead {
+        channelReadComplete(context: context)
+        if holdsRead, !isAnswering || held.isEmpty {
             holdsRead = false
             context.read()
+        }
+    }
+
+    // MARK: Silence
+
+    /// Closes a connection on which nothing has been asked for the time that it may be silent.
+    private func checkIdle(_ context: ChannelHandlerContext, in delay: TimeAmount) {
+        idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+            guard let self, let context = self.context else { return }
+            let now = NIODeadline.now()
+            let deadline = max(lastActive, router.lastActive) + services.idleTimeout
+            if isAnswering || router.isAnswering {
+                checkIdle(context, in: services.idleTimeout)
+            } else if now < deadline {
+                checkIdle(context, in: deadline - now)
+            } else {
+                context.close(promise: nil)
+            }
         }
     }
 }

@@ -6,44 +6,80 @@ import Synchronization
 
 /// What the express lanes of all connections share: the routes, and what makes an answer of theirs look like any other.
 final class ExpressServices: Sendable {
+    let idleTimeout: TimeAmount
     private let routes: [ExpressRoute]
     private let logger: Logger
     private let metrics: MetricsRegistry
     private let gate: DatabaseSafety?
     private let clock = Mutex<(second: Int, text: String)>((0, ""))
+    private let boxes = Mutex<[ObjectIdentifier: AnswerBox]>([:])
+    /// Ids of requests, like those of the router's: a random number for the process, and one that counts from a random one.
+    private let idPrefix = UInt64.random(in: .min ... .max)
+    private let nextID = Atomic(UInt64.random(in: .min ... .max))
 
-    init(_ routes: [ExpressRoute], logger: Logger, metrics: MetricsRegistry, gate: DatabaseSafety?) {
+    init(_ routes: [ExpressRoute], logger: Logger, metrics: MetricsRegistry, gate: DatabaseSafety?, idleTimeout: TimeAmount) {
         self.routes = routes
         self.logger = logger
         self.metrics = metrics
         self.gate = gate
+        self.idleTimeout = idleTimeout
     }
 
     /// Whether anything may be answered yet.
     var isOpen: Bool { gate?.isChecked ?? true }
 
-    func route(for head: HTTPRequest) -> (ExpressRoute, ExpressRequest)? {
-        for route in routes {
-            if let request = route.request(head) { return (route, request) }
+    func arrival(in buffer: ByteBuffer) -> ExpressArrival? {
+        buffer.withUnsafeReadableBytes { bytes in
+            for route in routes {
+                if let arrival = ExpressArrival(bytes, for: route) { return arrival }
+            }
+            return nil
         }
-        return nil
     }
 
-    func head(of answer: ExpressAnswer, for route: ExpressRoute, id: String) -> HTTPResponse {
-        var fields: HTTPFields = [
-            .contentType: "application/json", .contentLength: "\(answer.json.readableBytes)", .requestID: id, .date: date,
-        ]
-        SecurityHeaders.add(to: &fields, path: route.route.path)
-        return HTTPResponse(status: .ok, headerFields: fields)
+    /// The box of an event loop.
+    func box(of loop: any EventLoop) -> AnswerBox {
+        boxes.withLock { boxes in
+            if let box = boxes[ObjectIdentifier(loop)] { return box }
+            let box = AnswerBox(loop)
+            boxes[ObjectIdentifier(loop)] = box
+            return box
+        }
     }
 
-    func log(_ route: ExpressRoute, _ answer: ExpressAnswer, since start: ContinuousClock.Instant, id: String) {
+    func newID() -> UInt64 { nextID.add(1, ordering: .relaxed).oldValue }
+
+    /// The answer as it goes over the wire.
+    func write(_ answer: ExpressAnswer, id: UInt64, to bytes: inout ByteBuffer) {
+        bytes.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ")
+        bytes.writeString("\(answer.json.readableBytes)")
+        bytes.writeStaticString("\r\nX-Request-Id: ")
+        bytes.writeHexadecimal(idPrefix)
+        bytes.writeHexadecimal(id)
+        bytes.writeStaticString("\r\nDate: ")
+        bytes.writeString(date)
+        bytes.writeString(Self.security)
+        bytes.writeImmutableBuffer(answer.json)
+    }
+
+    /// The end of the head. All express routes are the API's.
+    private static let security: String = {
+        var fields: HTTPFields = [:]
+        SecurityHeaders.add(to: &fields, path: "/v1/")
+        return "\r\n" + fields.map { "\($0.name.rawName): \($0.value)\r\n" }.joined() + "\r\n"
+    }()
+
+    func log(_ route: ExpressRoute, _ answer: ExpressAnswer, since start: NIODeadline, id: UInt64) {
         var logger = logger
-        logger[metadataKey: "hb.request.id"] = "\(id)"
+        if logger.logLevel <= .info {
+            var text = ByteBuffer()
+            text.writeHexadecimal(idPrefix)
+            text.writeHexadecimal(id)
+            logger[metadataKey: "hb.request.id"] = "\(String(buffer: text))"
+        }
         RequestLine(
-            method: route.route.method, route: route.route.path, status: .ok, start: start, principal: answer.principal, logger: logger,
-            metrics: metrics
-        ).write(bytes: answer.json.readableBytes)
+            method: route.route.method, route: route.route.path, status: .ok, principal: answer.principal, logger: logger, metrics: metrics
+        ).write(bytes: answer.json.readableBytes, after: .nanoseconds((NIODeadline.now() - start).nanoseconds))
     }
 
     /// Now, as RFC 9110 §5.6.7 writes it; made once a second.
@@ -59,6 +95,19 @@ final class ExpressServices: Sendable {
                 clock = (now, String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self))
             }
             return clock.text
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// Sixteen digits.
+    fileprivate mutating func writeHexadecimal(_ number: UInt64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 16) { bytes in
+            for index in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * index)) & 0xF
+                bytes[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            }
+            return 16
         }
     }
 }

@@ -1,0 +1,35 @@
+import NIOCore
+import PGClient
+import Synchronization
+
+/// Brings answers from the thread that has them to the event loop whose connections wait for them.
+///
+/// What one round trip has answered comes together, since to wake a loop costs more than to write an answer.
+final class AnswerBox: Sendable {
+    private typealias Entry = (lane: NIOLoopBound<ExpressLane>, answer: ExpressAnswer?)
+
+    private let loop: any EventLoop
+    private let entries = Mutex<[Entry]>([])
+
+    init(_ loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    func put(_ answer: ExpressAnswer?, for lane: NIOLoopBound<ExpressLane>) {
+        let isFirst = entries.withLock { entries in
+            entries.append((lane, answer))
+            return entries.count == 1
+        }
+        // Whoever put the first one in has the rest taken out, too.
+        guard isFirst else { return }
+        PGDelivery.afterThis { self.loop.execute { self.handOut() } }
+    }
+
+    private func handOut() {
+        let taken = entries.withLock { entries in
+            defer { entries = [] }
+            return entries
+        }
+        for (lane, answer) in taken { lane.value.end(with: answer) }
+    }
+}
