@@ -127,6 +127,13 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
             try await expect(
                 QuarantinedMessage.page(of: publisher, in: .open, for: nil, below: nil, limit: 100), of: publisher, reads: "quarantine_desk"
             )
+            // By all that makes it one message: the look-up must not read all that a publisher's sender ever got wrong.
+            for app in [nil, App.ID(rawValue: BillingFixture.app)] {
+                let kept = Keepsake(publisher: publisher, app: app, source: .inbound, reason: .invalid, detail: "d", body: Array("{}".utf8))
+                let plan = try await plan(QuarantinedMessage.keep(kept))
+                #expect(plan.contains(/using quarantine_kept_once .*\n.*Index Cond: .*app_id.*body_sha256/), "\(plan)")
+                #expect(!plan.contains("Filter: (NOT (app_id"), "\(plan)")
+            }
             try await expect(QuarantinedMessage.waiting(of: nil, after: nil, limit: 500), reads: "quarantine_waiting")
 
             try await expect(

@@ -74,6 +74,8 @@ struct Keepsake: Sendable {
 
 extension QuarantinedMessage {
     /// Keeps a message once: the same one again is answered with the number it has.
+    ///
+    /// It is looked up in two parts, with an app and without one, because no index serves `is not distinct from`.
     static func keep(_ kept: Keepsake) -> Query<ID> {
         SQL(
             """
@@ -81,7 +83,11 @@ extension QuarantinedMessage {
                 select body, sha256(body) as digest from (values (\(Bytea(kept.body))::bytea)) as v (body)
             ), known as (
                 select id from quarantine
-                where publisher_id = \(kept.publisherID) and source = \(kept.source.rawValue) and app_id is not distinct from \(kept.appID)
+                where publisher_id = \(kept.publisherID) and source = \(kept.source.rawValue) and app_id = \(kept.appID)
+                  and reason = \(kept.reason.rawValue) and body_sha256 = (select digest from sent)
+                union all
+                select id from quarantine
+                where publisher_id = \(kept.publisherID) and source = \(kept.source.rawValue) and app_id is null and \(kept.appID)::bigint is null
                   and reason = \(kept.reason.rawValue) and body_sha256 = (select digest from sent)
             ), kept as (
                 insert into quarantine (publisher_id, app_id, source, reason, state, detail, trade_no, body, body_sha256)
