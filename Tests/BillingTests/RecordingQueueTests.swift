@@ -19,9 +19,9 @@ struct RecordingQueueTests {
     /// Adds submissions of which nobody waits for the answer.
     private static func add(_ submissions: [Submission], to queue: RecordingQueue) { queue.add(submissions) { _ in } }
 
-    @Test("a second batch goes beside the first when enough waits, but without what is of a subscriber or a number that is in flight")
+    @Test("another batch goes beside the first when enough waits, but without what is of a subscriber or a number that is in flight")
     func second() async throws {
-        let queue = RecordingQueue(maxBatch: 100, maxQueued: 1_000, worthSecond: 2)
+        let queue = RecordingQueue(maxBatch: 100, maxQueued: 1_000, worthRoundTrips: 2)
         Self.add([Self.submission("UID_a", "A-1")], to: queue)
         let first = try #require(await queue.next())
         Self.add(
@@ -38,9 +38,31 @@ struct RecordingQueueTests {
         #expect(Self.trades(third) == ["A-2", "A-1", "C-1", "B-2", "A-2", "E-1"])
     }
 
+    @Test("one more batch is taken when it is worth its round trips, and not much smaller than those in flight")
+    func worth() async throws {
+        let queue = RecordingQueue(maxBatch: 100, maxQueued: 1_000, worthRoundTrips: 3)
+        func add(_ numbers: Range<Int>) { Self.add(numbers.map { Self.submission("UID_\($0)", "T-\($0)") }, to: queue) }
+        add(0..<20)
+        let first = try #require(await queue.next())
+        add(20..<29)
+        async let next = queue.next()
+        // Half of twenty is due; less waits for this one.
+        add(29..<30)
+        let second = try #require(await next)
+        #expect(second.submissions.count == 10)
+        queue.end(first, with: first.submissions.map { _ in .success(.recorded) })
+        queue.end(second, with: second.submissions.map { _ in .success(.recorded) })
+        add(30..<31)
+        let third = try #require(await queue.next())
+        #expect(third.submissions.count == 1, "with nothing in flight one is enough")
+        add(31..<34)
+        let fourth = try #require(await queue.next())
+        #expect(fourth.submissions.count == 3)
+    }
+
     @Test("of two batches that free different things, what waits for both waits for both")
     func both() async throws {
-        let queue = RecordingQueue(maxBatch: 10, maxQueued: 1_000, worthSecond: 1)
+        let queue = RecordingQueue(maxBatch: 10, maxQueued: 1_000, worthRoundTrips: 1)
         Self.add([Self.submission("UID_a", "A-1")], to: queue)
         let first = try #require(await queue.next())
         Self.add([Self.submission("UID_b", "B-1")], to: queue)
@@ -59,7 +81,7 @@ struct RecordingQueueTests {
 
     @Test("a request of which parts went into two batches is answered when both have ended, in the order of its submissions")
     func parts() async throws {
-        let queue = RecordingQueue(maxBatch: 2, maxQueued: 1_000, worthSecond: 1)
+        let queue = RecordingQueue(maxBatch: 2, maxQueued: 1_000, worthRoundTrips: 1)
         let answers = Mutex<[[RecordOutcome]]>([])
         queue.add((0..<4).map { Self.submission("UID_\($0)", "T-\($0)") }) { result in
             answers.withLock { $0.append((try? result.get()) ?? []) }
@@ -76,7 +98,7 @@ struct RecordingQueueTests {
 
     @Test("what is too much is refused at once, and so is all that comes after the end; what was taken in is recorded")
     func refusals() async throws {
-        let queue = RecordingQueue(maxBatch: 10, maxQueued: 4, worthSecond: 1)
+        let queue = RecordingQueue(maxBatch: 10, maxQueued: 4, worthRoundTrips: 1)
         let refusals = Mutex<[PGError.Kind]>([])
         func add(_ trades: ClosedRange<Int>) {
             queue.add(trades.map { Self.submission("UID_\($0)", "T-\($0)") }) { result in
@@ -97,7 +119,7 @@ struct RecordingQueueTests {
 
     @Test("a worker that waits is let go at the end, but not before what is held back has been recorded")
     func closing() async throws {
-        let queue = RecordingQueue(maxBatch: 10, maxQueued: 100, worthSecond: 1)
+        let queue = RecordingQueue(maxBatch: 10, maxQueued: 100, worthRoundTrips: 1)
         Self.add([Self.submission("UID_a", "A-1")], to: queue)
         let first = try #require(await queue.next())
         Self.add([Self.submission("UID_a", "A-2")], to: queue)
@@ -115,7 +137,7 @@ struct RecordingQueueTests {
     func order() async throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededRandom(seed: seed)
-        let queue = RecordingQueue(maxBatch: 20, maxQueued: 100_000, worthSecond: 5)
+        let queue = RecordingQueue(maxBatch: 20, maxQueued: 100_000, worthRoundTrips: 5)
         // Few of each, so that nearly all hang together, and one subscriber with more than half of it.
         let submissions = (Int64(0)..<4_000).map { number in
             Self.submission(

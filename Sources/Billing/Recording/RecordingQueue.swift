@@ -5,7 +5,7 @@ import Synchronization
 /// Where submissions wait, and which of them go into one transaction.
 ///
 /// What arrives while others are being recorded forms the next batch by itself (group commit): with nobody else about an event goes out at once, and the
-/// busier the database, the larger the batches. Where enough waits, a second batch is in flight beside the first; but whatever is of one subscriber, or
+/// busier the database, the larger the batches. Where enough waits, further batches are in flight beside the first; but whatever is of one subscriber, or
 /// has to do with one trade number, is recorded in the order of arrival: it stays behind the batch in flight that has some of it.
 final class RecordingQueue: Sendable {
     typealias Answer = @Sendable (Result<[RecordOutcome], any Error>) -> Void
@@ -72,27 +72,28 @@ final class RecordingQueue: Sendable {
         /// The subscribers and trade numbers of the batches in flight.
         var taken: Set<Int> = []
         var inFlight = 0
+        var weightInFlight = 0
         /// Workers that were told that there is something to do and have not looked yet.
         var called = 0
         var idle: [Worker] = []
-        /// Another look for a second batch is worth it when so much waits: the last one found too little that was free.
+        /// Another look for one more batch is worth it when so much waits: the last one found too little that was free.
         var nextLook = 0
         var isClosed = false
     }
 
     private let maxBatch: Int
     private let maxQueued: Int
-    private let worthSecond: Int
+    private let worthRoundTrips: Int
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - maxBatch: weight of one batch at most; a single submission may weigh more.
     ///   - maxQueued: weight that may wait; more is refused at once.
-    ///   - worthSecond: weight that a second batch must have to be taken while the first is in flight.
-    init(maxBatch: Int, maxQueued: Int, worthSecond: Int) {
+    ///   - worthRoundTrips: weight that a batch must have at least to be taken while others are in flight.
+    init(maxBatch: Int, maxQueued: Int, worthRoundTrips: Int) {
         self.maxBatch = maxBatch
         self.maxQueued = maxQueued
-        self.worthSecond = worthSecond
+        self.worthRoundTrips = worthRoundTrips
     }
 
     /// Takes submissions in; `answer` is called once, on whichever thread, and must be brief.
@@ -148,6 +149,7 @@ final class RecordingQueue: Sendable {
         precondition(results.count == batch.entries.count, "one result for each submission")
         let (answered, workers) = state.withLock { state in
             state.inFlight -= 1
+            state.weightInFlight -= batch.entries.reduce(0) { $0 + $1.weight }
             state.nextLook = 0
             var answered: [Request] = []
             for (entry, result) in zip(batch.entries, results) {
@@ -177,9 +179,15 @@ final class RecordingQueue: Sendable {
 
     // MARK: - What goes together
 
+    /// Weight from which one more batch is worth its round trips: not so few that these cost more than the events, nor much fewer than share those of the
+    /// batches in flight, which end soon.
+    private func worthAnother(_ state: State) -> Int {
+        state.inFlight == 0 ? 1 : max(worthRoundTrips, state.weightInFlight / state.inFlight / 2)
+    }
+
     private func isWorthALook(_ state: State) -> Bool {
         guard !state.waiting.isEmpty else { return false }
-        return state.inFlight == 0 || state.weight >= max(worthSecond, state.nextLook)
+        return state.weight >= max(worthAnother(state), state.nextLook)
     }
 
     /// A worker to be woken, if there is something to do for one more than those that know.
@@ -209,8 +217,8 @@ final class RecordingQueue: Sendable {
                 held.append(entry)
             }
         }
-        guard state.inFlight == 0 || weight >= worthSecond else {
-            state.nextLook = state.weight + worthSecond
+        guard weight >= worthAnother(state) else {
+            state.nextLook = state.weight + worthAnother(state)
             return nil
         }
         for entry in entries { state.taken.insert(entry.keys) }
@@ -218,6 +226,7 @@ final class RecordingQueue: Sendable {
         state.waiting.prepend(contentsOf: held)
         state.weight -= weight
         state.inFlight += 1
+        state.weightInFlight += weight
         return Batch(entries: entries)
     }
 
