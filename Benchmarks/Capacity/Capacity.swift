@@ -44,7 +44,6 @@ struct Capacity {
         say(
             "capacity from these costs, at \(Int(Machines.planned * 100)) % of the processors; a payment is one event of one resource")
         show("payments/s, 256 connections to each process", pay.heavy[0], connections: 256, .recording)
-        show("payments/s, \(Concurrency.worthTwo) and more", pay.heavy[0], connections: Concurrency.worthTwo, .recording)
         show("entitlements/s", ask.heavy[0], connections: 256)
         show("checks/s (uids)", check.heavy[0], connections: 8)
         show("audience members/s", read.heavy[0], connections: 4)

@@ -53,18 +53,17 @@ struct DemandCurve {
 /// more processors than that for each process.
 enum Concurrency {
     case unlimited
-    /// Recording has one batch in flight, which is what waits when the one before is done; from `worthTwo` events on it goes in two transactions.
+    /// Recording has several batches in flight, as `EventRecorder` says: as many as `transactions`, where each can have `worthRoundTrips` events.
     case recording
 
-    /// As `EventRecorder` has it.
-    static let worthTwo = 400
+    private static let (transactions, worthRoundTrips) = (3, 16)
 
     /// - Parameter waiting: connections of one process, each with one event.
     func transactions(waiting: Int) -> Double {
         switch self {
         case .unlimited: .infinity
-        // No batch is larger than what all connections have sent.
-        case .recording: waiting < Self.worthTwo ? 1 : 2
+        // No batch has more than what all connections have sent.
+        case .recording: Double(min(max(1, waiting / Self.worthRoundTrips), Self.transactions))
         }
     }
 }

@@ -8,13 +8,15 @@ let standardIdleTimeout: Duration = .seconds(75)
 
 /// The server: the routes of the table over the services, with the services running beside it.
 ///
-/// - Parameter gate: where the database is still to be looked at, who looks: until then nothing is served.
+/// - Parameters:
+///   - gate: where the database is still to be looked at, who looks: until then nothing is served.
+///   - isExpress: whether the commonest answers go the short way. Without it the router gives them all, and nobody must be able to tell.
 func buildApplication(
-    _ services: AppServices, idleTimeout: Duration = standardIdleTimeout, gate: DatabaseSafety? = nil
+    _ services: AppServices, idleTimeout: Duration = standardIdleTimeout, gate: DatabaseSafety? = nil, isExpress: Bool = true
 ) -> some ApplicationProtocol {
     let table = RouteTable(services)
     let express = ExpressServices(
-        table.express, logger: services.logger, metrics: services.metrics, gate: gate, idleTimeout: TimeAmount(idleTimeout))
+        isExpress ? table.express : [], logger: services.logger, metrics: services.metrics, gate: gate, idleTimeout: TimeAmount(idleTimeout))
     return Application(
         router: table.router(services, gate: gate),
         server: .init {

@@ -14,7 +14,7 @@ struct Lingering: Sendable {
 
     /// Subscribers of an audience that fits into no buffer on its way (the system's are up to 4 MB): of some 100 bytes each.
     private static let subscribers = 80_000
-    /// Two chunks of a thousand, and some more that wait for the rest of theirs. With the second chunk the first one is answered.
+    /// Some chunks of five hundred, and some more that wait for the rest of theirs.
     private static let sent = 2_100
 
     /// Makes the audience, with a payment for each, as the owner.
@@ -43,7 +43,7 @@ struct Lingering: Sendable {
         }
     }
 
-    /// Both are under way when this returns: the audience has begun, and the first thousand lines are answered.
+    /// Both are under way when this returns: the audience has begun, and the first lines are answered.
     init(_ journal: Journal, on stage: Stage) async throws {
         let lines = journal.next(Self.sent, by: .backfill)
         let (market, port) = (stage.market, stage.port)

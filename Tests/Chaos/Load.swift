@@ -4,7 +4,7 @@ enum Load {
     static let connections = 64
     /// Senders of backfills.
     static let backfills = 2
-    /// Lines of a backfill: more than the thousand that the server records at once, so that it is answered in two parts.
+    /// Lines of a backfill: more than the thousand that the server takes at most into one transaction, so that it is answered in parts.
     private static let lines = 1_200
     /// After a refusal: a sender that does not wait would have the machine to itself while the server comes back.
     private static let pause: Duration = .milliseconds(250)

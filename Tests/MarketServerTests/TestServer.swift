@@ -40,7 +40,7 @@ struct TestServer: Sendable {
     /// Lends a running server over a database that is there.
     static func with(
         over database: TestDatabase, configure: (inout ServerSettings) -> Void = { _ in }, idleTimeout: Duration = standardIdleTimeout,
-        logger: Logger = quiet,
+        isExpress: Bool = true, logger: Logger = quiet,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         var settings = ServerSettings(
@@ -49,7 +49,7 @@ struct TestServer: Sendable {
         let services = try AppServices(settings, logger: logger)
         let contract = try Contract.load()
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
-        let application = Announced(base: buildApplication(services, idleTimeout: idleTimeout)) { port in
+        let application = Announced(base: buildApplication(services, idleTimeout: idleTimeout, isExpress: isExpress)) { port in
             if let port { found.yield(port) }
         }
         let group = ServiceGroup(configuration: .init(services: [application], logger: logger))

@@ -29,11 +29,11 @@ public struct Backfill: Sendable {
     private let publisherID: Publisher.ID
     private let source: RecordedEvent.Source
 
-    /// Lines of a chunk.
-    static let chunkSize = 1_000
+    /// Lines of a chunk: as many as make a transaction cheap for each; more would only be more to hold.
+    static let chunkSize = 500
     /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
-    /// Chunks that are taken in before the answers to the first are there: two for the transactions in flight, and as many to go on with.
+    /// Chunks that are taken in before the answers to the first are there: some in flight, and some to go on with.
     static let chunksUnderWay = 4
 
     public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
