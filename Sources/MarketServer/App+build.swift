@@ -16,7 +16,8 @@ func buildApplication(
 ) -> some ApplicationProtocol {
     let table = RouteTable(services)
     let express = ExpressServices(
-        isExpress ? table.express : [], logger: services.logger, metrics: services.metrics, gate: gate, idleTimeout: TimeAmount(idleTimeout))
+        isExpress ? table.express : [], logger: services.logger, metrics: services.metrics, gate: gate, idleTimeout: TimeAmount(idleTimeout)
+    )
     return Application(
         router: table.router(services, gate: gate),
         server: .init {

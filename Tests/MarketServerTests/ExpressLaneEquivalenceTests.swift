@@ -53,10 +53,14 @@ struct ExpressLaneEquivalenceTests {
             for _ in 0..<Int.random(in: 1...5, using: &random) {
                 text += Bool.random(using: &random) ? Self.callback(shop, event, &random) : Self.question(shop, &random)
             }
-            if Int.random(in: 0..<8, using: &random) == 0 { text = String(text.utf8.dropLast(Int.random(in: 1...40, using: &random))) ?? text }
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                text = String(text.utf8.dropLast(Int.random(in: 1...40, using: &random))) ?? text
+            }
         }
 
-        private static func oneOf(_ choices: [String], _ random: inout SeededRandom) -> String { choices.randomElement(using: &random) ?? "" }
+        private static func oneOf(_ choices: [String], _ random: inout SeededRandom) -> String {
+            choices.randomElement(using: &random) ?? ""
+        }
 
         /// The usual one, or once in some times another.
         private static func mostly(_ usual: String, _ others: [String], _ random: inout SeededRandom) -> String {
@@ -79,23 +83,27 @@ struct ExpressLaneEquivalenceTests {
         }
 
         private static func callback(_ shop: BillingShop, _ event: BillingShop.Event, _ random: inout SeededRandom) -> String {
+            let path = shop.inbound
             // A body that could be taken for a request of its own.
-            let inner = "POST \(shop.inbound) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+            let inner = "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
             let body = mostly(event.callback, ["", "{}", inner, event.callback + "\n", event.callback + inner], &random)
             let count = body.utf8.count
             let line = mostly(
-                "POST \(shop.inbound) HTTP/1.1",
+                "POST \(path) HTTP/1.1",
                 [
-                    "POST \(shop.inbound) HTTP/1.0", "POST  \(shop.inbound) HTTP/1.1", "POST \(shop.inbound)  HTTP/1.1", "post \(shop.inbound) HTTP/1.1",
-                    "POST \(shop.inbound)? HTTP/1.1", "POST \(shop.inbound)?a=b HTTP/1.1", "POST \(shop.inbound)#a HTTP/1.1",
-                    "POST http://x\(shop.inbound) HTTP/1.1", "POST \(shop.inbound)/ HTTP/1.1", "POST \(shop.inbound)x HTTP/1.1",
-                    "\r\nPOST \(shop.inbound) HTTP/1.1", "POST \(shop.inbound) HTTP/1.1 ", "POST \(shop.inbound)", "HEAD \(shop.inbound) HTTP/1.1",
+                    "POST \(path) HTTP/1.0", "POST  \(path) HTTP/1.1", "POST \(path)  HTTP/1.1",
+                    "post \(path) HTTP/1.1",
+                    "POST \(path)? HTTP/1.1", "POST \(path)?a=b HTTP/1.1", "POST \(path)#a HTTP/1.1",
+                    "POST http://x\(path) HTTP/1.1", "POST \(path)/ HTTP/1.1", "POST \(path)x HTTP/1.1",
+                    "\r\nPOST \(path) HTTP/1.1", "POST \(path) HTTP/1.1 ", "POST \(path)",
+                    "HEAD \(path) HTTP/1.1",
                 ], &random)
             let length = mostly(
                 "Content-Length: \(count)\r\n",
                 [
                     "", "Content-Length: \(count + 1)\r\n", "Content-Length: \(max(0, count - 1))\r\n", "Content-Length: +\(count)\r\n",
-                    "Content-Length: 0\(count)\r\n", "Content-Length: \(count), \(count)\r\n", "Content-Length: \(count)\r\nContent-Length: \(count)\r\n",
+                    "Content-Length: 0\(count)\r\n", "Content-Length: \(count), \(count)\r\n",
+                    "Content-Length: \(count)\r\nContent-Length: \(count)\r\n",
                     "Content-Length: \(count)\r\nContent-Length: \(count + 1)\r\n", "Content-Length: 99999999999999999999\r\n",
                     "content-length:\(count)\r\n", "Content-Length: \(count) \r\n", "Content-Length: 0x\(String(count, radix: 16))\r\n",
                     "Content-Length: \(count)\r\nTransfer-Encoding: chunked\r\n", "Content-Length: -1\r\n", "Content-Length:\r\n",
@@ -112,7 +120,8 @@ struct ExpressLaneEquivalenceTests {
                 "GET \(path) HTTP/1.1",
                 [
                     "HEAD \(path) HTTP/1.1", "GET \(path)&at=1 HTTP/1.1", "GET \(path)&a=%41 HTTP/1.1", "GET /v1/entitlements HTTP/1.1",
-                    "GET \(path)#a HTTP/1.1", "GET /v1/entitlements/?resourceId=1&uid=a HTTP/1.1", "GET /healthz HTTP/1.1", "PUT \(path) HTTP/1.1",
+                    "GET \(path)#a HTTP/1.1", "GET /v1/entitlements/?resourceId=1&uid=a HTTP/1.1", "GET /healthz HTTP/1.1",
+                    "PUT \(path) HTTP/1.1",
                     "GET \(path) HTTP/1.1\nX: y", "GET \(path) HTTP/2.0", "GET \(path) a HTTP/1.1",
                 ], &random)
             let token = mostly(
