@@ -34,7 +34,7 @@ public struct Backfill: Sendable {
     /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
     /// Chunks that are taken in before the answers to the first are there: some in flight, and some to go on with.
-    static let chunksUnderWay = 4
+    static let chunksUnderWay = 3
 
     public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
         self.recorder = recorder
