@@ -81,19 +81,24 @@ final class SQLBody: ManagedBuffer<SQLBody.Header, SQLPiece> {
         unsafeDowncast(create(minimumCapacity: capacity) { _ in Header(capacity: capacity) }, to: SQLBody.self)
     }
 
-    /// Through the pointer, as a field of a class would have each access checked.
+    /// While it is made, and nobody else has it. Through the pointer, as a field of a class would have each access checked.
     private func with<R>(_ body: (inout Header) -> R) -> R {
         withUnsafeMutablePointerToHeader { body(&$0.pointee) }
     }
 
-    var command: String { with { $0.command } }
-    var count: Int { with { $0.count } }
-    var valueCount: Int { with { $0.valueCount } }
-    var hash: UInt { with { $0.hash } }
-    var problem: String? { with { $0.values.problem } }
-    var values: [UInt8] { with { $0.values.storage } }
+    /// Several connections read one at once: COMMIT is the same for all.
+    private func read<R>(_ body: (UnsafePointer<Header>) -> R) -> R {
+        withUnsafeMutablePointerToHeader { body(UnsafePointer($0)) }
+    }
+
+    var command: String { read { $0.pointee.command } }
+    var count: Int { read { $0.pointee.count } }
+    var valueCount: Int { read { $0.pointee.valueCount } }
+    var hash: UInt { read { $0.pointee.hash } }
+    var problem: String? { read { $0.pointee.values.problem } }
+    var values: [UInt8] { read { $0.pointee.values.storage } }
     /// Pieces that can still be appended.
-    var room: Int { with { $0.capacity - $0.count } }
+    var room: Int { read { $0.pointee.capacity - $0.pointee.count } }
 
     subscript(index: Int) -> SQLPiece { withUnsafeMutablePointerToElements { $0[index] } }
 
@@ -197,7 +202,10 @@ final class SQLBody: ManagedBuffer<SQLBody.Header, SQLPiece> {
     }
 
     func copy(withRoomFor more: Int = 0) -> SQLBody {
-        let (command, count, valueCount, hash, values) = with { ($0.command, $0.count, $0.valueCount, $0.hash, $0.values) }
+        let (command, count, valueCount, hash, values) = read { header in
+            let header = header.pointee
+            return (header.command, header.count, header.valueCount, header.hash, header.values)
+        }
         // Twice as much as there was, so that appending piece by piece stays cheap.
         let copy = SQLBody.make(more == 0 ? count : max(count + more, 2 * count))
         copy.with { header in
