@@ -11,6 +11,7 @@ public final class QuarantineDesk: Service {
     private let database: PGClient
     private let recorder: EventRecorder
     private let logger: Logger
+    private let rounds = SharedRounds<Publisher.ID>()
 
     /// How often the messages that wait are looked through.
     static let interval: Duration = .seconds(30)
@@ -69,12 +70,14 @@ public final class QuarantineDesk: Service {
     }
 
     /// To be called when a publisher's products or apps have changed: applies what waited for that, up to a point, before the caller goes on. The rest,
-    /// and all of it when the database fails, is left to the next round.
+    /// and all of it when the database fails, is left to the next round. Many changes at once share a look.
     public func productsChanged(of publisher: Publisher.ID) async {
-        do {
-            try await applyWaiting(of: publisher, most: Self.mostAtOnce)
-        } catch {
-            logger.warning("cannot apply what waits for a product yet", metadata: ["publisher": "\(publisher)", "error": "\(error)"])
+        await rounds.run(publisher) {
+            do {
+                try await applyWaiting(of: publisher, most: Self.mostAtOnce)
+            } catch {
+                logger.warning("cannot apply what waits for a product yet", metadata: ["publisher": "\(publisher)", "error": "\(error)"])
+            }
         }
     }
 

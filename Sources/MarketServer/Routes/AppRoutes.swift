@@ -46,7 +46,8 @@ struct AppRoutes: Sendable {
         let (publisher, id): (Publisher.ID, App.ID) = (try context.requirePublisher(), try context.id("appId"))
         let fields = try AppFields(try await JSONBody.read(from: request), nameRequired: false)
         let app = try await catalog.updateApp(id, of: publisher) { fields.applied(to: $0) }
-        await services.quarantine.productsChanged(of: publisher)
+        // Nothing else of an app says what its messages are about.
+        if fields.namesExternalID { await services.quarantine.productsChanged(of: publisher) }
         return try .json(AppBody(app))
     }
 
@@ -97,6 +98,8 @@ private struct AppFields: Sendable {
         externalID = fields.has("externalId") ? .some(fields.optionalInteger("externalId")) : nil
         try fields.finish()
     }
+
+    var namesExternalID: Bool { externalID != nil }
 
     func applied(to draft: App.Draft) -> App.Draft {
         App.Draft(
