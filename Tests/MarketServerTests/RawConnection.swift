@@ -6,7 +6,7 @@ enum RawConnection {
     /// Sends bytes and reads until the server closes.
     ///
     /// - Parameter endsSending: says that nothing more will come, and goes on listening.
-    /// - Parameter pieces: bytes of each of the pieces in which it is sent, some time apart; nil to send it at once.
+    /// - Parameter pieces: bytes of each of the pieces in which it is sent; nil to send it at once.
     /// - Returns: all that came; nil when the server had not closed within the limit.
     static func exchange(
         _ sent: String, port: Int, limitSeconds: Int = 30, endsSending: Bool = false, pieces: Int? = nil
@@ -32,8 +32,8 @@ enum RawConnection {
             let piece = Array(rest.prefix(pieces ?? bytes.count))
             guard send(socket, piece, piece.count, Int32(MSG_NOSIGNAL)) == piece.count else { return nil }
             rest = rest.dropFirst(piece.count)
-            // Mostly long enough for the server to see each by itself; right either way.
-            if pieces != nil { usleep(50) }
+            // The server's turn, so that it mostly sees each by itself; right either way.
+            if pieces != nil { sched_yield() }
         }
         if endsSending { shutdown(socket, Int32(SHUT_WR)) }
         var heard: [UInt8] = []

@@ -105,6 +105,8 @@ public struct Backfill: Sendable {
             for try await bytes in stream {
                 for line in splitter.lines(in: bytes) { try await take(line) }
             }
+            // To a task that is cancelled a stream may just end: what is left is no line then.
+            try Task.checkCancellation()
             if let line = splitter.end() { try await take(line) }
             if !chunk.lines.isEmpty { try await send() }
             taking.finish()

@@ -2,7 +2,6 @@ import Logging
 import PGClient
 import ProductCatalog
 import ServiceLifecycle
-import Synchronization
 
 /// Records payment events, each once, with the windows that they move, durably, before it answers.
 ///
@@ -81,38 +80,5 @@ public final class EventRecorder: Service {
             queue.add(submissions) { receipt.arrive($0) }
         }
         return receipt
-    }
-
-    /// For one who waits once.
-    final class Receipt: Sendable {
-        private enum State {
-            case open
-            case awaited(UnsafeContinuation<Result<[RecordOutcome], any Error>, Never>)
-            case arrived(Result<[RecordOutcome], any Error>)
-        }
-
-        private let state = Mutex(State.open)
-
-        var outcomes: [RecordOutcome] {
-            get async throws {
-                try await withUnsafeContinuation { continuation in
-                    let result: Result<[RecordOutcome], any Error>? = state.withLock { state in
-                        if case .arrived(let result) = state { return result }
-                        state = .awaited(continuation)
-                        return nil
-                    }
-                    if let result { continuation.resume(returning: result) }
-                }.get()
-            }
-        }
-
-        fileprivate func arrive(_ result: Result<[RecordOutcome], any Error>) {
-            let waiting: UnsafeContinuation<Result<[RecordOutcome], any Error>, Never>? = state.withLock { state in
-                defer { state = .arrived(result) }
-                if case .awaited(let continuation) = state { return continuation }
-                return nil
-            }
-            waiting?.resume(returning: result)
-        }
     }
 }

@@ -23,35 +23,11 @@ final class RecordingQueue: Sendable {
         /// Among the request's submissions.
         let index: Int
         let weight: Int
-        /// Stand for the subscriber, the trade number, and that of the payment which a refund names. Two that collide are kept in order needlessly, no more.
-        let keys: Keys
+        let keys: OrderKeys
 
-        init(_ submission: Submission, request: Int, index: Int, keys: Keys) {
+        init(_ submission: Submission, request: Int, index: Int, keys: OrderKeys) {
             (self.submission, self.request, self.index, self.keys) = (submission, request, index, keys)
             weight = RecordingQueue.weight(of: submission)
-        }
-    }
-
-    fileprivate struct Keys {
-        let subscriber: Int
-        let trade: Int
-        let payment: Int?
-
-        init(_ message: OrderPay) {
-            subscriber = Self.key(0, message.uid)
-            trade = Self.key(1, message.tradeNo)
-            payment = message.payTradeNo.map { Self.key(1, $0) }
-        }
-
-        private static func key(_ kind: Int, _ text: String) -> Int {
-            var hasher = Hasher()
-            hasher.combine(kind)
-            hasher.combine(text)
-            return hasher.finalize()
-        }
-
-        func isDisjoint(with taken: Set<Int>) -> Bool {
-            !taken.contains(subscriber) && !taken.contains(trade) && !(payment.map(taken.contains) ?? false)
         }
     }
 
@@ -70,7 +46,7 @@ final class RecordingQueue: Sendable {
         var requests: [Int: Request] = [:]
         var nextRequest = 0
         /// The subscribers and trade numbers of the batches in flight.
-        var taken: Set<Int> = []
+        var taken = OrderKeys.Taken()
         var inFlight = 0
         var weightInFlight = 0
         /// Workers that were told that there is something to do and have not looked yet.
@@ -102,7 +78,7 @@ final class RecordingQueue: Sendable {
     func add(_ submissions: [Submission], answer: @escaping Answer) {
         let weight = submissions.reduce(0) { $0 + Self.weight(of: $1) }
         // Outside of the lock, which everybody needs.
-        let keys = submissions.map { Keys($0.message) }
+        let keys = submissions.map { OrderKeys($0.message) }
         let (refused, worker): (PGError?, Worker?) = state.withLock { state in
             if state.isClosed { return (PGError(.notRunning, "recording is shut down"), nil) }
             if state.weight + weight > maxQueued, !state.waiting.isEmpty {
@@ -202,14 +178,14 @@ final class RecordingQueue: Sendable {
         var entries: [Entry] = []
         var weight = 0
         var held: [Entry] = []
-        var heldKeys: Set<Int> = []
+        var heldKeys = OrderKeys.Taken()
         var seen = 0
         for entry in state.waiting {
             if !entries.isEmpty, weight + entry.weight > maxBatch { break }
             // So far no further: a subscriber who is sent a flood of events must not make each look as long as the queue.
             if held.count > maxBatch { break }
             seen += 1
-            if entry.keys.isDisjoint(with: state.taken), entry.keys.isDisjoint(with: heldKeys) {
+            if state.taken.isDisjoint(from: entry.keys), heldKeys.isDisjoint(from: entry.keys) {
                 entries.append(entry)
                 weight += entry.weight
             } else {
@@ -241,19 +217,5 @@ extension RecordingQueue.State {
         requests[entry.request]?.missing -= 1
         guard requests[entry.request]?.missing == 0 else { return nil }
         return requests.removeValue(forKey: entry.request)
-    }
-}
-
-extension Set<Int> {
-    fileprivate mutating func insert(_ keys: RecordingQueue.Keys) {
-        insert(keys.subscriber)
-        insert(keys.trade)
-        if let payment = keys.payment { insert(payment) }
-    }
-
-    fileprivate mutating func remove(_ keys: RecordingQueue.Keys) {
-        remove(keys.subscriber)
-        remove(keys.trade)
-        if let payment = keys.payment { remove(payment) }
     }
 }

@@ -16,6 +16,9 @@ final class SharedRounds<Key: Hashable & Sendable>: Sendable {
     /// Of each key for which a round is at work: who waits for the next one.
     private let waiting = Mutex<[Key: [Waiter]]>([:])
 
+    /// How many wait for the next round of a key.
+    func waiters(for key: Key) -> Int { waiting.withLock { $0[key]?.count ?? 0 } }
+
     /// Returns after a round that began when, or after, this was called.
     func run(_ key: Key, _ round: () async -> Void) async {
         guard case .lead(let others) = await turn(key) else { return }
