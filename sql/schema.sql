@@ -2,6 +2,17 @@
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 
+CREATE FUNCTION public.all_written(written bigint, due bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if written <> due then
+        raise exception 'windows were written by another since they were read' using errcode = 'MW001';
+    end if;
+    return true;
+end
+$$;
+
 CREATE TABLE public.installation (
     singleton boolean DEFAULT true NOT NULL,
     epoch smallint DEFAULT 0 NOT NULL,

@@ -15,6 +15,9 @@ static const unsigned char migration_0003[] = {
 static const unsigned char migration_0004[] = {
 #embed "../../sql/migrations/0004_window_short_path.sql"
 };
+static const unsigned char migration_0005[] = {
+#embed "../../sql/migrations/0005_written_windows.sql"
+};
 static const unsigned char invariants[] = {
 #embed "../../sql/invariants.sql"
 };
@@ -28,6 +31,7 @@ static const struct market_file migrations[] = {
     { "0002_catalog.sql", migration_0002, sizeof migration_0002 },
     { "0003_billing.sql", migration_0003, sizeof migration_0003 },
     { "0004_window_short_path.sql", migration_0004, sizeof migration_0004 },
+    { "0005_written_windows.sql", migration_0005, sizeof migration_0005 },
 };
 
 struct market_file market_migration(size_t index) {

@@ -13,7 +13,7 @@ public func fuzzRows(_ pointer: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 
 private let types: [PGType] = [
     .bool, .bytea, .int8, .int2, .int4, .text, .json, .float4, .float8, .bpchar, .varchar, .name, .timestamptz, .uuid, .jsonb, .xid8,
-    .unknown, .void,
+    .tid, .unknown, .void,
 ]
 
 /// One cell in memory of its own, so that AddressSanitizer sees where it ends.
@@ -41,6 +41,7 @@ private func decodeAll(_ cell: PGCell) {
     decode(UUID.self, cell)
     decode(Date.self, cell)
     decode(TransactionNumber.self, cell)
+    decode(RowPlace.self, cell)
     decode(JSON<[String: Int]>.self, cell)
 }
 

@@ -193,6 +193,7 @@ struct StatementTests {
                 try await back(UUID())
                 try await back(Date(timeIntervalSinceReferenceDate: 123_456_789.125))
                 try await back(TransactionNumber(.max - 1))
+                try await back(RowPlace(block: .max - 1, number: 291))
                 let wrong: [PGError?] = [
                     await caught { try await client.run(SQL("select 1, 2").value(Int.self)) },
                     await caught { try await client.run(SQL("select 1").values((Int, Int).self)) },

@@ -170,6 +170,8 @@ extension ListedStatement {
         case PGType.bytea.oid: Bytea([UInt8](repeating: 1, count: 32)).encode(into: &bytes)
         case PGType.int8.arrayOID: [Int64(1)].encode(into: &bytes)
         case PGType.text.arrayOID: [text].encode(into: &bytes)
+        case PGType.tid.oid: RowPlace(block: 1, number: 1).encode(into: &bytes)
+        case PGType.tid.arrayOID: [RowPlace(block: 1, number: 1)].encode(into: &bytes)
         case PGType.void.oid: break
         default: return nil
         }

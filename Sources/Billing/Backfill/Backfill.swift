@@ -33,8 +33,9 @@ public struct Backfill: Sendable {
     static let chunkSize = 500
     /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
-    /// Chunks that are taken in before the answers to the first are there: some in flight, and some to go on with.
-    static let chunksUnderWay = 3
+    /// Chunks that are taken in before the answers to the first are there: some in flight, and some to go on with. A chunk ends with the last of its
+    /// events, and those of busy subscribers wait for a batch or two; with fewer chunks the database had nothing to do meanwhile.
+    static let chunksUnderWay = 8
 
     public init(_ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source) {
         self.recorder = recorder

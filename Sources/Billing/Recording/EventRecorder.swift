@@ -27,10 +27,14 @@ public final class EventRecorder: Service {
     public static let sessionSettings = ["enable_seqscan": "off", "jit": "off"]
     /// And of one that records, and looks up windows by their keys. No plan of these statements hangs on the values, so none is made anew for them: to plan
     /// the look-up of what a batch is about cost more than to do it.
-    public static let recordingSettings = sessionSettings.merging(["plan_cache_mode": "force_generic_plan"]) { $1 }
+    ///
+    /// What is written by its place joins a list of unknown length with a table: only row by row it needs no more than the rows themselves.
+    public static let recordingSettings = sessionSettings.merging(
+        ["plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off"]
+    ) { $1 }
 
     public init(_ database: PGClient, logger: Logger) {
-        desk = RecordingDesk(database: database, bundles: BundleMemory(), logger: logger)
+        desk = RecordingDesk(database: database, bundles: BundleMemory(), windows: WindowMemory(), logger: logger)
     }
 
     public func run() async throws {

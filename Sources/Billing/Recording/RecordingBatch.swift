@@ -5,10 +5,12 @@ import ProductCatalog
 struct RecordingBatch {
     let submissions: [Submission]
     private let bundles: BundleMemory
+    private let memory: WindowMemory
 
-    init(_ submissions: [Submission], bundles: BundleMemory) {
+    init(_ submissions: [Submission], bundles: BundleMemory, memory: WindowMemory) {
         self.submissions = submissions
         self.bundles = bundles
+        self.memory = memory
     }
 
     /// Times that a batch is tried when another process got in between. Each time that process has committed, so this ends.
@@ -16,16 +18,19 @@ struct RecordingBatch {
 
     /// What became of each submission, once it is committed.
     ///
-    /// First without locking the windows: one that another process writes meanwhile, or makes, is noticed when it is written here. After such a
-    /// collision they are locked before anything is decided, and the other one waits.
+    /// First without locking the windows, and without reading those that are remembered: one that another process has written, or makes meanwhile, is
+    /// noticed when it is written here. After such a collision they are locked before anything is decided, and the other one waits.
     func record(in database: PGClient) async throws -> [Result<RecordOutcome, any Error>] {
         var collision: (any Error)?
         for attempt in 0..<Self.attempts {
             do {
-                return try await database.transaction(attempts: Self.attempts, alongside: true) {
+                let (outcomes, written) = try await database.transaction(attempts: Self.attempts, alongside: true) {
                     try await record(in: $0, locking: attempt > 0)
                 }
+                memory.remember(written)
+                return outcomes
             } catch let error where Self.raced(error) {
+                memory.forget()
                 // What the other process wrote is there now: read again and decide anew.
                 collision = error
             }
@@ -39,10 +44,12 @@ struct RecordingBatch {
     /// Whether another process recorded the same event, wrote the same window or kept the same message between our look and our write.
     private static func raced(_ error: any Error) -> Bool {
         guard let error = error as? PGError, error.outcome == .notApplied else { return false }
-        return error.sqlState == .uniqueViolation || error.sqlState == .notNullViolation || error.sqlState?.isTransient == true
+        return error.sqlState == .uniqueViolation || error.sqlState == .overtaken || error.sqlState?.isTransient == true
     }
 
-    private func record(in transaction: PGTransaction, locking: Bool) async throws -> [Result<RecordOutcome, any Error>] {
+    private typealias Recorded = (outcomes: [Result<RecordOutcome, any Error>], windows: [PlacedWindow])
+
+    private func record(in transaction: PGTransaction, locking: Bool) async throws -> Recorded {
         let references = submissions.map(ProductReference.init)
         let distinct = Set(references)
         let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
@@ -51,17 +58,22 @@ struct RecordingBatch {
         let likely = touchedWindows(references) { bundles[$0] }
         // Each statement sees what was committed when it begins (read committed): what is known, all that was recorded before the numbers were ours. The
         // windows first: what is known may then be newer than they are, and the write will notice, but never older.
-        let resolutions: [ProductReference: Resolution]
+        var windows = locking ? [:] : memory.windows(of: likely)
+        let unread = likely.filter { windows[$0] == nil }
+        let look = (TradeNumber.claim(own), Resolution.of(Array(distinct)), PaymentEvent.known(of: trades))
         let now: Instant
-        var windows: [WindowKey: StoredWindow]
+        let resolutions: [ProductReference: Resolution]
         var known: [PaymentEvent.Known]
-        (now, resolutions, windows, known) = try await transaction.run(
-            TradeNumber.claim(own), Resolution.of(Array(distinct)),
-            locking ? WindowState.locked(likely) : WindowState.of(likely), PaymentEvent.known(of: trades))
+        if unread.isEmpty {
+            (now, resolutions, known) = try await transaction.run(look.0, look.1, look.2)
+        } else {
+            let read: [WindowKey: PlacedWindow]
+            (now, resolutions, read, known) = try await transaction.run(look.0, look.1, Self.windows(unread, locking), look.2)
+            windows.merge(read) { $1 }
+        }
         let keys = touchedWindows(references) { resolutions[$0]?.product?.resourceIDs }
         if !Set(keys).isSubset(of: likely) {
-            (windows, known) = try await transaction.run(
-                locking ? WindowState.locked(keys) : WindowState.of(keys), PaymentEvent.known(of: trades))
+            (windows, known) = try await transaction.run(Self.windows(keys, locking), look.2)
         }
         for reference in distinct { bundles[reference] = resolutions[reference]?.product?.resourceIDs }
 
@@ -70,16 +82,17 @@ struct RecordingBatch {
 
         let writes =
             judgement.accepted.isEmpty
-            ? [] : try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).writes(in: transaction)
+            ? .none : try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).writes(in: transaction)
+        let answers: [[RowPlace]]
         let numbers: [QuarantinedMessage.ID]
         if judgement.kept.isEmpty {
-            _ = try await transaction.commit(after: writes)
+            answers = try await transaction.commit(after: writes.queries)
             numbers = []
         } else {
-            _ = try await transaction.runAll(writes)
+            answers = try await transaction.runAll(writes.queries)
             numbers = try await transaction.commit(after: judgement.kept.map { QuarantinedMessage.keep($0) })
         }
-        return judgement.verdicts.map { verdict in
+        let outcomes: [Result<RecordOutcome, any Error>] = judgement.verdicts.map { verdict in
             switch verdict {
             case .accepted: .success(.recorded)
             case .duplicate: .success(.duplicate)
@@ -88,6 +101,11 @@ struct RecordingBatch {
             case .unknownSender: .failure(UnknownInboundKey())
             }
         }
+        return (outcomes, writes.written(answers))
+    }
+
+    private static func windows(_ keys: [WindowKey], _ locking: Bool) -> Query<[WindowKey: PlacedWindow]> {
+        locking ? WindowState.locked(keys) : WindowState.of(keys)
     }
 
     /// The windows that the submissions touch if they are good, in the order of the key.

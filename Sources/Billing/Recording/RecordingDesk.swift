@@ -6,6 +6,7 @@ import ProductCatalog
 struct RecordingDesk: Sendable {
     let database: PGClient
     let bundles: BundleMemory
+    let windows: WindowMemory
     let logger: Logger
 
     /// One answer for the submissions of one caller, who may have sent more than one transaction took: where some were recorded, "not applied" is not true
@@ -26,7 +27,7 @@ struct RecordingDesk: Sendable {
     func outcomes(of submissions: [Submission]) async -> [Result<RecordOutcome, any Error>] {
         guard !submissions.isEmpty else { return [] }
         do {
-            return try await RecordingBatch(submissions, bundles: bundles).record(in: database)
+            return try await RecordingBatch(submissions, bundles: bundles, memory: windows).record(in: database)
         } catch {
             guard submissions.count > 1, let refusal = error as? PGError, refusal.kind == .server, !refusal.isContention,
                 !refusal.isUnavailable || refusal.sqlState == .outOfMemory

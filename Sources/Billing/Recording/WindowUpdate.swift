@@ -4,7 +4,7 @@ import ProductCatalog
 /// The windows that new events move: from what they were to what they become.
 struct WindowUpdate {
     private let accepted: [AcceptedEvent]
-    private let stored: [WindowKey: StoredWindow]
+    private let stored: [WindowKey: PlacedWindow]
     /// What was recorded of the trades that the new events are or name.
     private let trades: [TradeNumber: [PaymentEvent]]
     private let touched: [WindowKey: [PaymentEvent]]
@@ -12,7 +12,7 @@ struct WindowUpdate {
     /// - Parameters:
     ///   - windows: those that are stored, of those that the events touch.
     ///   - known: recorded events, among them all of the trades that the new events are or name.
-    init(_ accepted: [AcceptedEvent], windows: [WindowKey: StoredWindow], known: [PaymentEvent]) {
+    init(_ accepted: [AcceptedEvent], windows: [WindowKey: PlacedWindow], known: [PaymentEvent]) {
         self.accepted = accepted
         stored = windows
         trades = Dictionary(grouping: known, by: { $0.namedPayment })
@@ -25,25 +25,38 @@ struct WindowUpdate {
         self.touched = touched
     }
 
-    /// What inserts the events and writes the windows. It fails where another process wrote one of them since they were read.
-    func writes(in transaction: PGTransaction) async throws -> [Query<Int>] {
-        let next = try await folded(in: transaction)
-        let keys = touched.keys.sorted()
-        let changed = keys.compactMap { key in
-            stored[key].map { stored in
-                var window = stored
-                window.state = next[key] ?? .empty
-                return window
+    /// What inserts the events and writes the windows, in order.
+    struct Writes {
+        static let none = Writes(changes: [], queries: [])
+
+        /// The windows that there were, which the first query writes, unless there are none.
+        fileprivate let changes: [WindowState.Change]
+        let queries: [Query<[RowPlace]>]
+
+        /// The windows that there were as they are now, of what the queries answered.
+        func written(_ answers: [[RowPlace]]) -> [PlacedWindow] {
+            guard !changes.isEmpty, let places = answers.first else { return [] }
+            return zip(changes, places).map { change, place in
+                let was = change.from.window
+                return PlacedWindow(StoredWindow(key: was.key, state: change.to, version: was.version + 1), at: place)
             }
         }
+    }
+
+    /// What is to be written. It fails where another process wrote one of the windows since they were read.
+    func writes(in transaction: PGTransaction) async throws -> Writes {
+        let next = try await folded(in: transaction)
+        let keys = touched.keys.sorted()
+        let changes = keys.compactMap { key in stored[key].map { WindowState.Change(from: $0, to: next[key] ?? .empty) } }
         let new = keys.filter { stored[$0] == nil }
         // One order for all, so that no two batches wait for each other crosswise: windows that there are, as a batch that locks takes them first, then
         // those to be made, then events; each in the order of the key.
         let events = accepted.sorted { $0.event.identity < $1.event.identity }
-        var writes = [AcceptedEvent.insert(events)]
-        if !new.isEmpty { writes.insert(WindowState.insert(new.map { ($0, next[$0] ?? .empty) }), at: 0) }
-        if !changed.isEmpty { writes.insert(WindowState.update(changed), at: 0) }
-        return writes
+        var queries: [Query<[RowPlace]>] = []
+        if !changes.isEmpty { queries.append(WindowState.update(changes)) }
+        if !new.isEmpty { queries.append(WindowState.insert(new.map { ($0, next[$0] ?? .empty) }).map { _ in [] }) }
+        queries.append(AcceptedEvent.insert(events).map { _ in [] })
+        return Writes(changes: changes, queries: queries)
     }
 
     /// The next state of each touched window: by the short path where it is what the fold says, by the fold of all events elsewhere.
@@ -51,7 +64,7 @@ struct WindowUpdate {
         var next: [WindowKey: WindowState] = [:]
         var slow: [WindowKey] = []
         for (key, events) in touched {
-            if let state = shortPath(from: stored[key]?.state ?? .empty, events) {
+            if let state = shortPath(from: stored[key]?.window.state ?? .empty, events) {
                 next[key] = state
             } else if stored[key] == nil {
                 next[key] = WindowState(folding: events)

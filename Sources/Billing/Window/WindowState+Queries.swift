@@ -10,32 +10,52 @@ struct StoredWindow: Sendable {
 }
 
 extension StoredWindow: PGRowDecodable {
-    /// The columns that `init(row:)` reads, of paid_window w.
+    typealias Columns = (Resource.ID, UID, Instant, Instant, Instant, Int, Int, Int64)
+
+    /// The columns that `init(_:)` reads, of paid_window w.
     static let columns: SQL = "w.resource_id, w.uid, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched, w.version"
+
+    init(_ columns: Columns) {
+        self.init(
+            key: WindowKey(resourceID: columns.0, uid: columns.1),
+            state: WindowState(
+                payEndTime: columns.2, lastEventTime: columns.3, runStart: columns.4, payments: columns.5, unmatched: columns.6),
+            version: columns.7)
+    }
+
+    init(row: PGRow) throws(PGError) {
+        try self.init(row.decode(Columns.self))
+    }
+}
+
+/// A stored window and where its row lies, which spares a search for it when it is written.
+struct PlacedWindow: PGRowDecodable, Sendable {
+    let window: StoredWindow
+    let place: RowPlace
+
+    init(_ window: StoredWindow, at place: RowPlace) {
+        (self.window, self.place) = (window, place)
+    }
 
     init(row: PGRow) throws(PGError) {
         let (resourceID, uid): (Resource.ID, UID)
         let (payEndTime, lastEventTime, runStart): (Instant, Instant, Instant)
         let (payments, unmatched): (Int, Int)
         let version: Int64
-        (resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
-        self.init(
-            key: WindowKey(resourceID: resourceID, uid: uid),
-            state: WindowState(
-                payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: runStart, payments: payments, unmatched: unmatched),
-            version: version)
+        (place, resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
+        window = StoredWindow((resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version))
     }
 }
 
 extension WindowState {
     /// The windows that there are of these keys. Key by key (offset 0), whatever the planner believes of a table that was never analyzed.
-    static func of(_ keys: [WindowKey]) -> Query<[WindowKey: StoredWindow]> {
-        let rows: Query<[StoredWindow]> = SQL(
+    static func of(_ keys: [WindowKey]) -> Query<[WindowKey: PlacedWindow]> {
+        let rows: Query<[PlacedWindow]> = SQL(
             """
-            select \(StoredWindow.columns)
+            select w.place, \(StoredWindow.columns)
             from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
             cross join lateral (
-                select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
+                select s.*, s.ctid as place from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
             ) as w
             """
         ).all()
@@ -43,10 +63,10 @@ extension WindowState {
     }
 
     /// The same, locked until the end of the transaction in key order, which keeps two batches from waiting for each other crosswise.
-    static func locked(_ keys: [WindowKey]) -> Query<[WindowKey: StoredWindow]> {
-        let rows: Query<[StoredWindow]> = SQL(
+    static func locked(_ keys: [WindowKey]) -> Query<[WindowKey: PlacedWindow]> {
+        let rows: Query<[PlacedWindow]> = SQL(
             """
-            select \(StoredWindow.columns)
+            select w.ctid, \(StoredWindow.columns)
             from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
             join paid_window w on w.resource_id = k.resource_id and w.uid = k.uid collate "C"
             order by w.resource_id, w.uid
@@ -56,8 +76,8 @@ extension WindowState {
         return rows.map(byKey)
     }
 
-    private static func byKey(_ rows: [StoredWindow]) -> [WindowKey: StoredWindow] {
-        Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    private static func byKey(_ rows: [PlacedWindow]) -> [WindowKey: PlacedWindow] {
+        Dictionary(rows.map { ($0.window.key, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Makes windows strictly: one that another process made meanwhile makes the statement fail, and the batch is decided anew.
@@ -73,25 +93,45 @@ extension WindowState {
         ).execute
     }
 
-    /// Writes the next states of windows that were read. One that another process wrote since has another version than was read, which makes its next
-    /// version null and the statement fail (23502), and the batch is decided anew.
+    /// A window as it was read or last written, and what it becomes.
+    typealias Change = (from: PlacedWindow, to: WindowState)
+
+    /// Writes the next states of windows, each where it lies; it answers where they lie from now on, in the order given.
     ///
-    /// Each of them is there, so nothing is inserted. An UPDATE … FROM would say it plainer, but a join takes the rows in whatever order the planner
-    /// likes, and two batches that write the same windows in two orders wait for each other; this takes them one by one as they are given.
-    static func update(_ windows: [StoredWindow]) -> Query<Int> {
+    /// Only if every one is still as it was: one that another process wrote since has gone from its place or has another version, and the statement fails
+    /// (`SQLState.overtaken`), and the batch is decided anew. All of a window is compared, not only its version: what a database that was taken back
+    /// in time or repaired by hand holds now may have the same one.
+    ///
+    /// Row by row in the order given, since nothing but a nested loop can look rows up by their places: two batches that write the same windows in
+    /// two orders would wait for each other.
+    static func update(_ changes: [Change]) -> Query<[RowPlace]> {
         SQL(
             """
-            insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version)
-            select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version + 1
-            from unnest(\(windows.map { $0.key.resourceID }), \(windows.map { $0.key.uid }), \(windows.map { $0.state.payEndTime }),
-                        \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }), \(windows.map { $0.state.unmatched }),
-                        \(windows.map { $0.version }))
-                as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched, version)
-            on conflict (resource_id, uid) do update
-            set pay_end_time = excluded.pay_end_time, last_event_time = excluded.last_event_time, run_start = excluded.run_start,
-                payments = excluded.payments, unmatched = excluded.unmatched,
-                version = case when paid_window.version = excluded.version - 1 then excluded.version end
+            with written as (
+                update paid_window w
+                set pay_end_time = k.pay_end_time, last_event_time = k.last_event_time, run_start = k.run_start, payments = k.payments,
+                    unmatched = k.unmatched, version = w.version + 1
+                from unnest(\(changes.map { $0.from.place }), \(changes.map { $0.from.window.key.resourceID }), \(changes.map { $0.from.window.key.uid }),
+                            \(changes.map { $0.from.window.state.payEndTime }), \(changes.map { $0.from.window.state.lastEventTime }),
+                            \(changes.map { $0.from.window.state.runStart }), \(changes.map { $0.from.window.state.payments }),
+                            \(changes.map { $0.from.window.state.unmatched }), \(changes.map { $0.from.window.version }),
+                            \(changes.map { $0.to.payEndTime }), \(changes.map { $0.to.lastEventTime }), \(changes.map { $0.to.runStart }),
+                            \(changes.map { $0.to.payments }), \(changes.map { $0.to.unmatched }))
+                    with ordinality
+                    as k (place, resource_id, uid, was_end_time, was_last_event_time, was_run_start, was_payments, was_unmatched, was_version,
+                          pay_end_time, last_event_time, run_start, payments, unmatched, n)
+                where w.ctid = k.place and w.resource_id = k.resource_id and w.uid = k.uid collate "C" and w.version = k.was_version
+                  and w.pay_end_time = k.was_end_time and w.last_event_time = k.was_last_event_time and w.run_start = k.was_run_start
+                  and w.payments = k.was_payments and w.unmatched = k.was_unmatched
+                returning k.n, w.ctid
+            )
+            select array_agg(ctid order by n) from written having all_written(count(*), \(changes.count))
             """
-        ).execute
+        ).value()
     }
+}
+
+extension SQLState {
+    /// Another process wrote a window between our look and our write (`all_written`, migration 5).
+    static let overtaken = SQLState("MW001")
 }

@@ -19,13 +19,15 @@ public struct PGType: Hashable, Sendable {
     public static let uuid = PGType(oid: 2950, arrayOID: 2951)
     public static let jsonb = PGType(oid: 3802, arrayOID: 3807)
     public static let xid8 = PGType(oid: 5069, arrayOID: 271)
+    public static let tid = PGType(oid: 27, arrayOID: 1010)
     public static let unknown = PGType(oid: 705, arrayOID: 0)
     public static let void = PGType(oid: 2278, arrayOID: 0)
 
     /// Those of which values are no arrays.
     static let scalars: Set<UInt32> = Set(
         [
-            bool, bytea, int8, int2, int4, text, json, float4, float8, bpchar, varchar, name, timestamptz, uuid, jsonb, xid8, unknown, void,
+            bool, bytea, int8, int2, int4, text, json, float4, float8, bpchar, varchar, name, timestamptz, uuid, jsonb, xid8, tid,
+            unknown, void,
         ].map(\.oid))
 }
 

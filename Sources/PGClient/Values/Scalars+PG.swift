@@ -127,6 +127,29 @@ public struct TransactionNumber: Hashable, Sendable, PGEncodable, PGDecodable {
     public init(pg cell: PGCell) throws(PGError) { number = try cell.integer(UInt64.self, from: try cell.bytes(of: .xid8)) }
 }
 
+/// Where a version of a row lies in its table (tid, of the system column ctid): found without an index, until the row is written again.
+public struct RowPlace: Hashable, Sendable, PGEncodable, PGDecodable {
+    public let block: UInt32
+    /// The row's number on the page, from 1.
+    public let number: UInt16
+
+    public init(block: UInt32, number: UInt16) {
+        (self.block, self.number) = (block, number)
+    }
+
+    public static var pgType: PGType { .tid }
+    @inlinable public func encode(into bytes: inout PGBytes) {
+        bytes.append(block)
+        bytes.append(number)
+    }
+    public init(pg cell: PGCell) throws(PGError) {
+        let bytes = try cell.bytes(of: .tid)
+        guard bytes.count == 6 else { throw .decoding("\(bytes.count) bytes are no place of a row") }
+        block = UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
+        number = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self))
+    }
+}
+
 /// A value stored as jsonb: the only place where Codable comes in.
 public struct JSON<Value: Codable & Sendable>: PGEncodable, PGDecodable {
     public var value: Value
