@@ -41,15 +41,29 @@ struct Lookups {
             script: """
                 math.randomseed(\(ground.slices.next()))
                 wrk.headers["Authorization"] = "Bearer \(ground.secrets.apiKey)"
+                local head, rest
+                function init()
+                    local mark = "UID_HERE"
+                    local text = wrk.format("GET", "/v1/entitlements?resourceId=\(ground.secrets.topicId)&uid=" .. mark)
+                    local first, last = text:find(mark, 1, true)
+                    head, rest = text:sub(1, first - 1) .. "\(Subscribers.prefix)", text:sub(last + 1)
+                end
                 function request()
-                    return wrk.format("GET", "/v1/entitlements?resourceId=\(ground.secrets.topicId)&uid=\(Subscribers.prefix)"
-                        .. math.random(0, \(subscribers.highest)))
+                    return head .. math.random(0, \(subscribers.highest)) .. rest
                 end
                 """)
     }
 
     private func constant() throws -> Figure {
-        try load { .init(url: "\(server.url)/healthz", connections: 64, script: "function request() return wrk.format() end") }
+        try load {
+            .init(
+                url: "\(server.url)/healthz", connections: 64,
+                script: """
+                    local text
+                    function init() text = wrk.format() end
+                    function request() return text end
+                    """)
+        }
     }
 
     private struct Answer: Decodable {

@@ -115,15 +115,24 @@ struct PaymentsOverHTTP {
     private func script(slice: Int, server: Int) -> String {
         """
         math.randomseed(\(slice * 10 + server))
-        local n = 0
         wrk.method = "POST"
         wrk.headers["Content-Type"] = "application/json"
+        local n = 0
+        local start = '{"action":"order_pay","data":{"addTime":\(Self.addTime),"amount":\(Self.amount),"appId":\(Ground.externalAppID),"createTime":'
+        local trade = ',"prodId":\(Ground.productOfOneResource),"tradeNo":"W\(pad(slice, to: 5))-00000000'
+        local uid = '-\(server)","type":1,"uid":"UID_wrk_'
+        local head, rest
+        function init()
+            -- The head as wrk makes it, around the length of the body.
+            wrk.body = "?"
+            local length, text = "Content-Length: ", wrk.format()
+            local first, last = text:find(length .. "1", 1, true)
+            head, rest = text:sub(1, first - 1) .. length, text:sub(last + 1, -2)
+        end
         function request()
             n = n + 1
-            return wrk.format(nil, nil, nil, string.format(
-                '{"action":"order_pay","data":{"addTime":\(Self.addTime),"amount":\(Self.amount),"appId":\(Ground.externalAppID),"createTime":%d,'
-                .. '"prodId":\(Ground.productOfOneResource),"tradeNo":"W\(pad(slice, to: 5))-%018d-\(server)","type":1,"uid":"UID_wrk_%d"}}',
-                \(Self.start + slice * Self.timesOfSlice) + n, n, math.random(\(Self.subscribers))))
+            local body = start .. \(Self.start + slice * Self.timesOfSlice) + n .. trade .. 1000000000 + n .. uid .. math.random(\(Self.subscribers)) .. '"}}'
+            return head .. #body .. rest .. body
         end
         """
     }

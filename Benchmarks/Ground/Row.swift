@@ -25,11 +25,12 @@ struct Row: Finding {
             case cpu, ownCPU, latency
         }
         let measure: Measure
-        let limit: Double
+        /// Nil for what is shown and not held against anything.
+        let limit: Double?
     }
 
     var reached: Bool { goals.allSatisfy { isReached($0) } }
-    var hasGoal: Bool { !goals.isEmpty }
+    var hasGoal: Bool { goals.contains { $0.limit != nil } }
     var subject: String { "\(operation), against \(against)" }
 
     private func ratio(_ measure: Goal.Measure) -> Double {
@@ -42,19 +43,22 @@ struct Row: Finding {
     }
 
     private func isReached(_ goal: Goal) -> Bool {
-        goal.measure == .rate ? ratio(.rate) >= goal.limit : ratio(goal.measure) <= goal.limit
+        guard let limit = goal.limit else { return true }
+        return goal.measure == .rate ? ratio(.rate) >= limit : ratio(goal.measure) <= limit
     }
 
     var text: String {
         let parts = goals.map { goal in
-            let limit =
+            let name =
                 switch goal.measure {
-                case .rate: "rate ≥"
-                case .cpu: "CPU ≤"
-                case .ownCPU: "own CPU ≤"
-                case .latency: "latency ≤"
+                case .rate: "rate"
+                case .cpu: "CPU"
+                case .ownCPU: "own CPU"
+                case .latency: "latency"
                 }
-            return "\(limit) \(two(goal.limit)) ×: \(two(ratio(goal.measure))) × \(isReached(goal) ? "reached" : "MISSED")"
+            let ratio = two(ratio(goal.measure))
+            guard let limit = goal.limit else { return "\(name) \(ratio) ×, no goal" }
+            return "\(name) \(goal.measure == .rate ? "≥" : "≤") \(two(limit)) ×: \(ratio) × \(isReached(goal) ? "reached" : "MISSED")"
         }
         let verdict = goals.isEmpty ? "rate \(two(ratio(.rate))) ×, no goal" : parts.joined(separator: ", ")
         return "  \(operation): \(ours.text) | \(against): \(theirs.text) | \(verdict)"

@@ -50,8 +50,11 @@ struct WindowMemoryTests {
             // As another process does.
             "update paid_window set pay_end_time = pay_end_time + 5, version = version + 1",
             // By hand, or as a database that was taken back in time has it: all but one field as remembered.
-            "update paid_window set pay_end_time = pay_end_time + 5", "update paid_window set last_event_time = last_event_time - 5",
-            "update paid_window set run_start = 0", "update paid_window set payments = payments + 5", "update paid_window set unmatched = 1",
+            "update paid_window set pay_end_time = pay_end_time + 5",
+            "update paid_window set last_event_time = last_event_time - 5",
+            "update paid_window set run_start = 0",
+            "update paid_window set payments = payments + 5",
+            "update paid_window set unmatched = 1",
             // The same elsewhere; and another in its place.
             "update paid_window set version = version",
             """

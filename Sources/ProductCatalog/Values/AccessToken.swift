@@ -35,9 +35,10 @@ public struct TokenDigest: Hashable, Sendable, PGEncodable {
     public let digest: SHA256.Digest
 
     public init(of secret: String) {
-        digest = SHA256.hash(data: Array(secret.utf8))
+        var secret = secret
+        digest = secret.withUTF8 { SHA256.hash(data: UnsafeRawBufferPointer($0)) }
     }
 
     public static var pgType: PGType { Bytea.pgType }
-    public func encode(into bytes: inout PGBytes) { Bytea(Array(digest)).encode(into: &bytes) }
+    public func encode(into bytes: inout PGBytes) { digest.withUnsafeBytes { bytes.append($0) } }
 }

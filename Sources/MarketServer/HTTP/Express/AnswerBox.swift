@@ -10,9 +10,12 @@ final class AnswerBox: Sendable {
 
     private let loop: any EventLoop
     private let entries = Mutex<[Entry]>([])
+    private let logLabel: String
 
-    init(_ loop: any EventLoop) {
+    /// - Parameter logLabel: of the lines that the answers leave in the log.
+    init(_ loop: any EventLoop, logLabel: String) {
         self.loop = loop
+        self.logLabel = logLabel
     }
 
     func put(_ answer: ExpressAnswer?, for lane: NIOLoopBound<ExpressLane>) {
@@ -30,6 +33,8 @@ final class AnswerBox: Sendable {
             defer { entries = [] }
             return entries
         }
-        for (lane, answer) in taken { lane.value.end(with: answer) }
+        var lines = RequestLines(label: logLabel)
+        for (lane, answer) in taken { lane.value.end(with: answer, &lines) }
+        lines.flush()
     }
 }

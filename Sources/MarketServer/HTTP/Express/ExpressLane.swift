@@ -125,7 +125,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         state = .answering(arrival.route, since: lastActive)
         guard let address else { return }
         let body = kept.getBytes(at: kept.readerIndex + arrival.head, length: arrival.length - arrival.head) ?? []
-        if !arrival.route.begin(arrival.request, body, { address.box.put($0, for: address.lane) }) { end(with: nil) }
+        if !arrival.route.begin(arrival.request, body, { address.box.put($0, for: address.lane) }) { leaveToRouter() }
     }
 
     /// A request that will not come whole is the router's.
@@ -152,21 +152,28 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Out
 
-    /// Answers the request that is under way; nil leaves it to the router.
-    func end(with answer: ExpressAnswer?) {
-        // The connection may have ended meanwhile: then there is nobody to be answered.
-        guard case .answering(let route, let start) = state, let context else { return }
-        state = .open
-        lastActive = .now()
-        if let answer {
+    /// Answers the request that is under way, and adds its line to the log's; nil leaves it to the router.
+    func end(with answer: ExpressAnswer?, _ lines: inout RequestLines) {
+        guard let answer else { return leaveToRouter() }
+        end { context, route, start in
             let id = services.newID()
             answerBytes.clear()
             services.write(answer, id: id, to: &answerBytes)
             context.writeAndFlush(wrapOutboundOut(.byteBuffer(answerBytes)), promise: nil)
-            services.log(route, answer, since: start, id: id)
-        } else {
-            passKept(context)
+            services.log(route, answer, since: start, id: id, in: &lines)
         }
+    }
+
+    private func leaveToRouter() {
+        end { context, _, _ in passKept(context) }
+    }
+
+    private func end(_ finish: (ChannelHandlerContext, ExpressRoute, NIODeadline) -> Void) {
+        // The connection may have ended meanwhile: then there is nobody to be answered.
+        guard case .answering(let route, let start) = state, let context else { return }
+        state = .open
+        lastActive = .now()
+        finish(context, route, start)
         if !held.isEmpty || holdsRead { takeHeld(context) }
     }
 

@@ -11,6 +11,8 @@ final class ExpressServices: Sendable {
     private let logger: Logger
     private let metrics: MetricsRegistry
     private let gate: DatabaseSafety?
+    /// Whether lines go round the logger, to where it would write them.
+    private let writesLines: Bool
     private let clock = Mutex<(second: Int, text: String)>((0, ""))
     private let boxes = Mutex<[ObjectIdentifier: AnswerBox]>([:])
     /// Ids of requests, like those of the router's: a random number for the process, and one that counts from a random one.
@@ -23,6 +25,7 @@ final class ExpressServices: Sendable {
         self.metrics = metrics
         self.gate = gate
         self.idleTimeout = idleTimeout
+        writesLines = RequestLines.isDue(for: logger)
     }
 
     /// Whether anything may be answered yet.
@@ -41,7 +44,7 @@ final class ExpressServices: Sendable {
     func box(of loop: any EventLoop) -> AnswerBox {
         boxes.withLock { boxes in
             if let box = boxes[ObjectIdentifier(loop)] { return box }
-            let box = AnswerBox(loop)
+            let box = AnswerBox(loop, logLabel: logger.label)
             boxes[ObjectIdentifier(loop)] = box
             return box
         }
@@ -69,7 +72,16 @@ final class ExpressServices: Sendable {
         return "\r\n" + fields.map { "\($0.name.rawName): \($0.value)\r\n" }.joined() + "\r\n"
     }()
 
-    func log(_ route: ExpressRoute, _ answer: ExpressAnswer, since start: NIODeadline, id: UInt64) {
+    /// One line and one measurement for an answer.
+    func log(_ route: ExpressRoute, _ answer: ExpressAnswer, since start: NIODeadline, id: UInt64, in lines: inout RequestLines) {
+        let duration = NIODeadline.now() - start
+        guard writesLines else { return log(route, answer, after: duration, id: id) }
+        metrics.requests.record(
+            .nanoseconds(duration.nanoseconds), method: route.route.method.rawValue, route: route.route.path, status: 200)
+        lines.add(route.route, answer, id: (idPrefix, id), after: duration)
+    }
+
+    private func log(_ route: ExpressRoute, _ answer: ExpressAnswer, after duration: TimeAmount, id: UInt64) {
         var logger = logger
         if logger.logLevel <= .info {
             var text = ByteBuffer()
@@ -79,7 +91,7 @@ final class ExpressServices: Sendable {
         }
         RequestLine(
             method: route.route.method, route: route.route.path, status: .ok, principal: answer.principal, logger: logger, metrics: metrics
-        ).write(bytes: answer.json.readableBytes, after: .nanoseconds((NIODeadline.now() - start).nanoseconds))
+        ).write(bytes: answer.json.readableBytes, after: .nanoseconds(duration.nanoseconds))
     }
 
     /// Now, as RFC 9110 §5.6.7 writes it; made once a second.
@@ -95,19 +107,6 @@ final class ExpressServices: Sendable {
                 clock = (now, String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self))
             }
             return clock.text
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// Sixteen digits.
-    fileprivate mutating func writeHexadecimal(_ number: UInt64) {
-        writeWithUnsafeMutableBytes(minimumWritableBytes: 16) { bytes in
-            for index in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * index)) & 0xF
-                bytes[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            }
-            return 16
         }
     }
 }
