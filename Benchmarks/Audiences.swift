@@ -5,8 +5,8 @@ import PostgresCluster
 struct Audiences {
     let ground: Ground
     let runs: Int
-    /// Who is a member now. A number, as our server hands it to PostgreSQL: asked for in the statement, it would be computed anew for each row.
-    private let now = Int64(Date().timeIntervalSince1970 * 1_000)
+    /// Who is a member then. A number, as our server hands it to PostgreSQL: asked for in the statement, it would be computed anew for each row.
+    private let start = now()
 
     init(ground: Ground, runs: Int) {
         (self.ground, self.runs) = (ground, runs)
@@ -76,7 +76,7 @@ struct Audiences {
 
     /// Reads the audience, so many readers at once.
     func read(_ format: Format, of server: ServerProcess, readers: Int = 1) throws -> Figure {
-        let expected = try expected()
+        let expected = try expected(at: start)
         try ground.settle()
         let watch = try Stopwatch(ground, servers: [server])
         let lines = try (1...Self.passes).flatMap { _ in try LineCount.of(asking(format, server), times: readers).lines }
@@ -86,7 +86,7 @@ struct Audiences {
     }
 
     private func copy(_ select: String) throws -> Figure {
-        let expected = try expected()
+        let expected = try expected(at: start)
         try ground.settle()
         let watch = try Stopwatch(ground)
         let copies = try (1...Self.passes).map { _ in try LineCount.of(copying(select)) }
@@ -105,21 +105,23 @@ struct Audiences {
         guard ndjson == theirs else { throw BenchError("the audience as NDJSON is not what psql copies") }
     }
 
-    /// - Parameter expected: before they were read; some of the history's members may have come to their end meanwhile.
+    /// - Parameter expected: those who were members when this began; some of the history's have come to their end since, or while they were read.
     private func requireAll(_ counts: [Int], _ expected: Int) throws {
-        let left = try self.expected()
+        let left = try self.expected(at: Self.now())
         guard counts.allSatisfy({ left <= $0 && $0 <= expected }) else {
             throw BenchError("\(counts) of \(left) to \(expected) members were read")
         }
     }
 
-    private func expected() throws -> Int {
-        Int(try ground.psql("select count(*) from paid_window where \(condition)")) ?? -1
+    private func expected(at instant: Int64) throws -> Int {
+        Int(try ground.psql("select count(*) from paid_window where \(condition(at: instant))")) ?? -1
     }
 
-    private var condition: String { "resource_id = \(ground.secrets.appId) and pay_end_time > \(now)" }
-    private var rowsInOrder: String { "select uid, pay_end_time from paid_window where \(condition) order by uid" }
-    private var uidsAlone: String { "select uid from paid_window where \(condition)" }
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+
+    private func condition(at instant: Int64) -> String { "resource_id = \(ground.secrets.appId) and pay_end_time > \(instant)" }
+    private var rowsInOrder: String { "select uid, pay_end_time from paid_window where \(condition(at: start)) order by uid" }
+    private var uidsAlone: String { "select uid from paid_window where \(condition(at: start))" }
 
     private func asking(_ format: Format, _ server: ServerProcess) -> [String] {
         [

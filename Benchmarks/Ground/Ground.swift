@@ -36,8 +36,9 @@ struct Ground {
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
-                // Room for the working set of some million events, and a checkpoint only now and then, for both sides alike.
-                "shared_buffers": "2GB", "max_wal_size": "16GB", "checkpoint_timeout": "1h", "max_connections": "200",
+                // A quarter of the machine's memory, as PostgreSQL's documentation advises (19.4.1), and a checkpoint only now and then, for both sides alike.
+                "shared_buffers": "\(ProcessInfo.processInfo.physicalMemory / 4 >> 20)MB",
+                "max_wal_size": "16GB", "checkpoint_timeout": "1h", "max_connections": "200",
             ], logger: logger)
         do {
             let ground = Ground(cluster: cluster, folder: folder, market: market, secrets: try seed(cluster, market))

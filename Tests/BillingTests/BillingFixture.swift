@@ -27,7 +27,7 @@ struct BillingFixture: Sendable {
     static func with<R: Sendable>(_ body: @Sendable (BillingFixture) async throws -> R) async throws -> R {
         try await TestDatabase.with(Schema.migrations) { database in
             try await database.asOwner(catalog)
-            return try await withClient(database.url, { $0.settings = ["role": "market_server"] }) { client in
+            return try await withClient(database.url, { $0.settings = recordingSettings }) { client in
                 let recorder = EventRecorder(client, logger: quiet)
                 let entitlements = Entitlements(client)
                 let fixture = BillingFixture(
@@ -37,6 +37,9 @@ struct BillingFixture: Sendable {
             }
         }
     }
+
+    /// As a server's sessions that record.
+    static let recordingSettings = EventRecorder.recordingSettings.merging(["role": "market_server"]) { $1 }
 
     private static let catalog = """
         insert into publisher (name, email) values ('Tides', 't@example.com'), ('Winds', 'w@example.com');

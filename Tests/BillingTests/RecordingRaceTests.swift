@@ -25,8 +25,8 @@ struct RecordingRaceTests {
                 insert into product_resource (product_id, resource_id, publisher_id, position) values (11, 101, 1, 1);
                 insert into listing_move (product_id, move_no, to_state, actor) values (11, 1, 'pending_review', 't');
                 """)
-            try await withClient(market.database.url, { $0.settings = ["role": "market_server"] }) { second in
-                try await withClient(market.database.url, { $0.settings = ["role": "market_server"] }) { third in
+            try await withClient(market.database.url, { $0.settings = BillingFixture.recordingSettings }) { second in
+                try await withClient(market.database.url, { $0.settings = BillingFixture.recordingSettings }) { third in
                     let others = [second, third].map { EventRecorder($0, logger: quiet) }
                     try await withServices(others) { try await body(market.client, [market.recorder] + others) }
                 }

@@ -28,7 +28,8 @@ public final class EventRecorder: Service {
     /// And of one that records, and looks up windows by their keys. No plan of these statements hangs on the values, so none is made anew for them: to plan
     /// the look-up of what a batch is about cost more than to do it.
     ///
-    /// What is written by its place joins a list of unknown length with a table: only row by row it needs no more than the rows themselves.
+    /// What is written by its place is joined row by row: no other way keeps to the order in which all batches lock windows (`WindowState.update`), or needs
+    /// no more than the rows themselves.
     public static let recordingSettings = sessionSettings.merging(
         ["plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off"]
     ) { $1 }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The windows that this process wrote last, as it left them: what one holds need not be read before it is written again.
 ///
-/// A guess, which each write holds against the database (`WindowState.update`). It is right as long as no other process writes the same windows; where one
-/// does, a batch that relied on it is decided anew, and nothing is remembered for a while.
+/// A guess, which each write holds against the database (`WindowState.update`). It is right as long as nobody else writes the same windows, or moves them;
+/// where somebody does, a batch that relied on it is decided anew, and nothing is remembered for a while.
 final class WindowMemory: Sendable {
     /// All but the key, which is the dictionary's.
     private struct Entry {
@@ -52,7 +52,8 @@ final class WindowMemory: Sendable {
                 memory.young.removeAll(keepingCapacity: true)
             }
             if memory.young.isEmpty { memory.young.reserveCapacity(Self.half) }
-            for placed in windows {
+            // All of a batch, unless its products bundle dozens of resources each.
+            for placed in windows.prefix(Self.half) {
                 let window = placed.window
                 memory.young[window.key] = Entry(state: window.state, version: window.version, place: placed.place)
             }

@@ -102,8 +102,8 @@ extension WindowState {
     /// (`SQLState.overtaken`), and the batch is decided anew. All of a window is compared, not only its version: what a database that was taken back
     /// in time or repaired by hand holds now may have the same one.
     ///
-    /// Row by row in the order given, since nothing but a nested loop can look rows up by their places: two batches that write the same windows in
-    /// two orders would wait for each other.
+    /// Row by row in the order given: two batches that write the same windows in two orders would wait for each other. `is not distinct from` gives the
+    /// planner nothing to join by but the place, and `EventRecorder.recordingSettings` no other way of joining than one row after another.
     static func update(_ changes: [Change]) -> Query<[RowPlace]> {
         SQL(
             """
@@ -120,9 +120,10 @@ extension WindowState {
                     with ordinality
                     as k (place, resource_id, uid, was_end_time, was_last_event_time, was_run_start, was_payments, was_unmatched, was_version,
                           pay_end_time, last_event_time, run_start, payments, unmatched, n)
-                where w.ctid = k.place and w.resource_id = k.resource_id and w.uid = k.uid collate "C" and w.version = k.was_version
-                  and w.pay_end_time = k.was_end_time and w.last_event_time = k.was_last_event_time and w.run_start = k.was_run_start
-                  and w.payments = k.was_payments and w.unmatched = k.was_unmatched
+                where w.ctid = k.place
+                  and (w.resource_id, w.uid, w.version, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched)
+                      is not distinct from (k.resource_id, k.uid collate "C", k.was_version, k.was_end_time, k.was_last_event_time, k.was_run_start,
+                                            k.was_payments, k.was_unmatched)
                 returning k.n, w.ctid
             )
             select array_agg(ctid order by n) from written having all_written(count(*), \(changes.count))

@@ -33,7 +33,7 @@ struct DemoCommand: AsyncParsableCommand {
 
         func run() async throws {
             let logger = commandLogger("market.demo")
-            let client = try database.client(logger: logger)
+            let client = try database.client(settings: EventRecorder.recordingSettings, logger: logger)
             let recorder = EventRecorder(client, logger: logger)
             let plan = DemoPlan(events: events, seed: seed)
             let address = PublicURL.read(publicURL) ?? publicURL

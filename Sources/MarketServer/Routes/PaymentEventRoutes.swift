@@ -13,8 +13,9 @@ struct PaymentEventRoutes: Sendable {
     let mailroom: Mailroom
     let places: Places
 
-    /// Backfills at once. A callback waits for their chunks at most once each: a few hundred milliseconds.
-    static let mostBackfills = 8
+    /// Backfills at once: they keep 16,000 events waiting at most, which a callback is recorded behind within a second or so; of the longest lines that
+    /// is 35,000 kilobytes, which leave callbacks some of the queue (`EventRecorder.maxQueued`).
+    static let mostBackfills = 4
 
     /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.
     func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {

@@ -53,7 +53,9 @@ struct RequestLines {
         text.writeStaticString(" route=")
         text.writeString(route.path)
         text.writeStaticString(" status=200 [MarketServer] request\n")
-        if text.readableBytes > Self.piece, let whole = text.readSlice(length: start - text.readerIndex) { Self.write(whole) }
+        guard text.readableBytes > Self.piece, let whole = text.readSlice(length: start - text.readerIndex) else { return }
+        Self.write(whole)
+        text.discardReadBytes()
     }
 
     /// Writes what was added.
@@ -69,8 +71,12 @@ struct RequestLines {
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.write(STDERR_FILENO, rest.baseAddress(), rest.count)
-                if count > 0 {
+                if count >= 0 {
                     rest = rest.dropFirst(count)
+                } else if errno == EAGAIN {
+                    // Somebody has made the pipe one that does not wait; a log that is written into it does.
+                    var pipe = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+                    poll(&pipe, 1, -1)
                 } else if errno != EINTR {
                     // Where the log cannot be written there is nowhere to say so; the logger's own lines are lost then, too.
                     return
