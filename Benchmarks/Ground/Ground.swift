@@ -37,7 +37,7 @@ struct Ground {
             folder: folder,
             settings: [
                 // A quarter of the machine's memory, as PostgreSQL's documentation advises (19.4.1), and a checkpoint only now and then, for both sides alike.
-                "shared_buffers": "\(ProcessInfo.processInfo.physicalMemory / 4 >> 20)MB",
+                "shared_buffers": "\(ProcessInfo.processInfo.physicalMemory / (4 << 20))MB",
                 "max_wal_size": "16GB", "checkpoint_timeout": "1h", "max_connections": "200",
             ], logger: logger)
         do {

@@ -107,7 +107,7 @@ struct WindowMemoryTests {
         }
         for first in stride(from: 0, to: 200_000, by: 1_000) { memory.remember((first..<first + 1_000).map(window)) }
         let remembered = (0..<200_000).count { version($0) != nil }
-        #expect((49_152...98_304).contains(remembered))
-        #expect(version(0) == nil && version(199_999) == 199_999 && version(160_000) == 160_000)
+        #expect((24_576...49_152).contains(remembered))
+        #expect(version(0) == nil && version(199_999) == 199_999 && version(180_000) == 180_000)
     }
 }

@@ -20,8 +20,8 @@ final class WindowMemory: Sendable {
         var silentUntil = ContinuousClock.Instant.now
     }
 
-    /// Windows of one half: what a hash table of 65,536 places holds, which are 5 MB and the uids that are longer than 15 letters.
-    private static let half = 49_152
+    /// Windows of one half: what a hash table of 32,768 places holds, which are 3 MB and the uids that are longer than 15 letters.
+    private static let half = 24_576
     /// How long nothing is remembered after another process was met: where two share their subscribers most batches would meet it, and each that does is
     /// recorded twice. This way it is one a second.
     private static let silence = Duration.seconds(1)

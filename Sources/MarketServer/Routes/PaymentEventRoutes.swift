@@ -13,15 +13,16 @@ struct PaymentEventRoutes: Sendable {
     let mailroom: Mailroom
     let places: Places
 
-    /// Backfills at once: they keep 16,000 events waiting at most, which a callback is recorded behind within a second or so; of the longest lines that
-    /// is 35,000 kilobytes, which leave callbacks some of the queue (`EventRecorder.maxQueued`).
+    /// Backfills at once, and chunks of each that are under way: together they keep 10,000 events waiting at most, which a callback is recorded behind
+    /// within a second; of the longest lines that is 22,000 kilobytes, which leave callbacks half of the queue (`EventRecorder.maxQueued`).
     static let mostBackfills = 4
+    private static let chunksUnderWay = 5
 
     /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.
     func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
         try request.requireMediaType("application/x-ndjson")
-        let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill)
+        let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill, chunksUnderWay: Self.chunksUnderWay)
         let place = try places.take(for: "backfills")
         let body = request.body
         let logger = context.logger
