@@ -23,7 +23,7 @@ struct Capacity {
 
         let (pay, before, after) = try payments()
         let ask = try Experiment(
-            few: 16, more: 64, heavy: [.init(name: "entitlements at 256 connections", connections: 256)], concurrency: .unlimited
+            few: 32, more: 128, heavy: [.init(name: "entitlements at 256 connections", connections: 256)], concurrency: .unlimited
         )
         .predictions(runs: runs) { connections, _ in try lookups.entitlements(connections: connections) }
         let check = try Experiment(
