@@ -64,8 +64,11 @@ private func neverTraps(_ input: inout FuzzInput) {
     string.encode(into: &text)
     require((text.problem != nil) == string.utf8.contains(0), "a text with NUL, and only that, has no form")
     do throws(PGError) {
-        let statement = try Statement("select \(string), \(input.integer()), \(Bytea(input.bytes()))")
-        require(statement.ranges.allSatisfy { $0.map { $0.upperBound < statement.bytes.count } ?? true }, "every value has an address")
+        let statement: SQL = "select \(string), \(input.integer()), \(Bytea(input.bytes()))"
+        try statement.check()
+        let bytes = statement.body.values.count
+        let areInside = statement.pieces.allSatisfy { $0.isLiteral || ($0.range?.upperBound ?? 0) <= bytes }
+        require(areInside, "every value is among the bytes of all")
     } catch {
         require(string.utf8.contains(0), "a statement is refused for a text with NUL alone")
     }
