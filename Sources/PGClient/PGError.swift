@@ -106,7 +106,6 @@ public struct SQLState: Hashable, Sendable {
         self.code = code
     }
 
-    public static let notNullViolation = SQLState("23502")
     public static let uniqueViolation = SQLState("23505")
     public static let foreignKeyViolation = SQLState("23503")
     public static let checkViolation = SQLState("23514")

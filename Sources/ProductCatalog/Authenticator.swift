@@ -65,8 +65,7 @@ public final class Authenticator: Service {
 extension Principal {
     /// Whose these tokens are; one that is unknown or revoked is not among the keys. Each is looked up once, however often it is given.
     public static func owners(of digests: [TokenDigest]) -> Query<[TokenDigest: Principal]> {
-        // Most often all of a moment's are one caller's.
-        let digests = digests.dropFirst().allSatisfy { $0 == digests[0] } ? Array(digests.prefix(1)) : Array(Set(digests))
+        let digests = Array(Set(digests))
         let rows: Query<[TokenOwner]> = SQL(
             """
             select t.n, k.publisher_id, k.id, k.scopes, null::bigint

@@ -34,10 +34,10 @@ public struct Backfill: Sendable {
     /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
     /// Chunks that are taken in before the answers to the first are there: some in flight, and some to go on with. A chunk ends with the last of its
-    /// events, and those of busy subscribers wait for a batch or two; with three chunks the database had nothing to do for a quarter of the time.
+    /// events, and those of busy subscribers wait for a batch or two; with three chunks two processors were idle for a quarter of the time.
     private let chunksUnderWay: Int
 
-    /// - Parameter chunksUnderWay: five is four fifths as fast as eight and holds less; more gain nothing.
+    /// - Parameter chunksUnderWay: the more, the less the database waits for lines, and the more lines are held.
     public init(
         _ recorder: EventRecorder, mailroom: Mailroom, publisher: Publisher.ID, source: RecordedEvent.Source, chunksUnderWay: Int = 8
     ) {

@@ -40,12 +40,7 @@ public final class Entitlements: Service {
             do {
                 let (owners, windows) = try await client.run(
                     Principal.owners(of: questions.compactMap { $0.token }), CurrentWindow.of(questions.map { $0.key }))
-                // Those of one caller stand together: he is looked up where another's begin.
-                var last: (token: TokenDigest?, principal: Principal?) = (nil, nil)
-                return zip(questions, windows).map { question, window in
-                    if question.token != last.token { last = (question.token, question.token.flatMap { owners[$0] }) }
-                    return .success((last.principal, window))
-                }
+                return zip(questions, windows).map { question, window in .success((question.token.flatMap { owners[$0] }, window)) }
             } catch {
                 return questions.map { _ in .failure(error) }
             }
