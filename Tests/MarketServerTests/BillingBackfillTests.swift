@@ -141,6 +141,18 @@ struct BillingBackfillTests {
         }
     }
 
+    @Test("of twenty that come at once none is sent away: who is too many waits for another to end")
+    func atOnce() async throws {
+        try await BillingShop.with { shop in
+            try await withThrowingTaskGroup { group in
+                for number in 1...20 {
+                    group.addTask { try await shop.backfill(Event(uid: "UID_\(number)", tradeNo: "trade-\(number)").data).lines }
+                }
+                for try await lines in group { #expect(lines.map { $0["status"] } == [.string("recorded")]) }
+            }
+        }
+    }
+
     @Test("answers come while the rest is still being sent")
     func interleaved() async throws {
         try await BillingShop.with { shop in

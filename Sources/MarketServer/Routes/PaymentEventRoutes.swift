@@ -17,13 +17,15 @@ struct PaymentEventRoutes: Sendable {
     /// within a second; of the longest lines that is 22,000 kilobytes, which leave callbacks half of the queue (`EventRecorder.maxQueued`).
     static let mostBackfills = 4
     private static let chunksUnderWay = 5
+    /// What one more waits for one of those to end, its body unread: a short one is done in much less, and who sends several at once is not sent away.
+    private static let patience: Duration = .seconds(2)
 
     /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.
     func backfill(_ request: Request, _ context: MarketContext) async throws -> Response {
         let publisher = try context.requirePublisher()
         try request.requireMediaType("application/x-ndjson")
         let backfill = Backfill(recorder, mailroom: mailroom, publisher: publisher, source: .backfill, chunksUnderWay: Self.chunksUnderWay)
-        let place = try places.take(for: "backfills")
+        let place = try await places.take(for: "backfills", within: Self.patience)
         let body = request.body
         let logger = context.logger
         return Response(
