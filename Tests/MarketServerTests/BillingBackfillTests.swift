@@ -141,14 +141,26 @@ struct BillingBackfillTests {
         }
     }
 
-    @Test("of twenty that come at once none is sent away: who is too many waits for another to end")
+    @Test("of twenty that come at once none is sent away at once: who is too many waits for others to end")
     func atOnce() async throws {
         try await BillingShop.with { shop in
             try await withThrowingTaskGroup { group in
                 for number in 1...20 {
-                    group.addTask { try await shop.backfill(Event(uid: "UID_\(number)", tradeNo: "trade-\(number)").data).lines }
+                    group.addTask {
+                        let began = ContinuousClock.now
+                        let lines = Event(uid: "UID_\(number)", tradeNo: "trade-\(number)").data
+                        let answer = try await shop.backfill(lines, expecting: nil)
+                        return (answer, began.duration(to: .now))
+                    }
                 }
-                for try await lines in group { #expect(lines.map { $0["status"] } == [.string("recorded")]) }
+                for try await (answer, waited) in group {
+                    if answer.status == 200 {
+                        #expect(answer.lines.map { $0["status"] } == [.string("recorded")])
+                    } else {
+                        // On a busy machine even that may be too short.
+                        #expect(answer.status == 503 && waited >= PaymentEventRoutes.patience, "\(answer.status) after \(waited)")
+                    }
+                }
             }
         }
     }

@@ -35,10 +35,10 @@ public final class Entitlements: Service {
     /// - Parameter lookups: the client that looks up single windows; nil for the same.
     public init(_ database: PGClient, lookups client: PGClient? = nil) {
         self.database = database
-        let client = client ?? database
-        lookups = PGBatcher(label: "entitlements", maxBatch: Self.maxLookup, maxQueued: Self.maxQueued) { questions in
+        lookups = PGBatcher(label: "entitlements", maxBatch: Self.maxLookup, maxQueued: Self.maxQueued, onThreadsOf: client ?? database) {
+            session, questions in
             do {
-                let (owners, windows) = try await client.run(
+                let (owners, windows) = try await session.run(
                     Principal.owners(of: questions.compactMap { $0.token }), CurrentWindow.of(questions.map { $0.key }))
                 return zip(questions, windows).map { question, window in .success((question.token.flatMap { owners[$0] }, window)) }
             } catch {

@@ -110,10 +110,12 @@ extension EntitlementRoutes {
                 let resource = resources.remembered(question.resource)
             else { return false }
             entitlements.of(question.uid, on: question.resource, at: question.at, askedWith: token) { found in
-                guard let (principal, entitlement) = found, let principal, (try? route.access.check(principal)) != nil,
-                    ResourceDirectory.mayAsk(principal, about: resource)
-                else { return answer(nil) }
-                answer(ExpressAnswer(json: Self.json(entitlement), principal: principal))
+                answer {
+                    guard let (principal, entitlement) = found, let principal, (try? route.access.check(principal)) != nil,
+                        ResourceDirectory.mayAsk(principal, about: resource)
+                    else { return nil }
+                    return ExpressAnswer(json: Self.json(entitlement), principal: principal)
+                }
             }
             return true
         }

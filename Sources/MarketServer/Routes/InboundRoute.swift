@@ -67,9 +67,9 @@ struct InboundRoute: Sendable {
             guard request.query == nil, case .orderPay(let message)? = try? Callback(body) else { return false }
             recorder.record(Submission(message, inboundKey: TokenDigest(of: request.lastPart), body: body)) { result in
                 switch result {
-                case .success(.recorded): answer(Self.expressRecorded)
-                case .success(.duplicate): answer(Self.expressDuplicate)
-                case .success(.quarantined), .failure: answer(nil)
+                case .success(.recorded): answer { Self.expressRecorded }
+                case .success(.duplicate): answer { Self.expressDuplicate }
+                case .success(.quarantined), .failure: answer { nil }
                 }
             }
             return true

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// What one round trip has answered comes together, since to wake a loop costs more than to write an answer.
 final class AnswerBox: Sendable {
-    private typealias Entry = (lane: NIOLoopBound<ExpressLane>, answer: ExpressAnswer?)
+    private typealias Entry = (lane: NIOLoopBound<ExpressLane>, ending: ExpressRoute.Ending)
 
     private let loop: any EventLoop
     private let entries = Mutex<[Entry]>([])
@@ -18,9 +18,9 @@ final class AnswerBox: Sendable {
         self.logLabel = logLabel
     }
 
-    func put(_ answer: ExpressAnswer?, for lane: NIOLoopBound<ExpressLane>) {
+    func put(_ ending: @escaping ExpressRoute.Ending, for lane: NIOLoopBound<ExpressLane>) {
         let isFirst = entries.withLock { entries in
-            entries.append((lane, answer))
+            entries.append((lane, ending))
             return entries.count == 1
         }
         // Whoever put the first one in has the rest taken out, too.
@@ -34,7 +34,9 @@ final class AnswerBox: Sendable {
             return entries
         }
         var lines = RequestLines(label: logLabel)
-        for (lane, answer) in taken { lane.value.end(with: answer, &lines) }
+        for (lane, ending) in taken { lane.value.end(with: ending(), &lines) }
+        // The first answer that is sent wakes its reader, which may take this processor: then it had better find the others, too.
+        for (lane, _) in taken { lane.value.flush() }
         lines.flush()
     }
 }

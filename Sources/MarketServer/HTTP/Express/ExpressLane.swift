@@ -159,9 +159,14 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
             let id = services.newID()
             answerBytes.clear()
             services.write(answer, id: id, to: &answerBytes)
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(answerBytes)), promise: nil)
+            context.write(wrapOutboundOut(.byteBuffer(answerBytes)), promise: nil)
             services.log(route, answer, since: start, id: id, in: &lines)
         }
+    }
+
+    /// Sends what `end` has written.
+    func flush() {
+        context?.flush()
     }
 
     private func leaveToRouter() {

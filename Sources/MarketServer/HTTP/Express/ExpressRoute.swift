@@ -6,9 +6,10 @@ import ProductCatalog
 final class ExpressRoute: Sendable {
     /// Begins to answer, on the event loop.
     ///
-    /// - Returns: false to leave the request to the router. Where it is true the last parameter is called once, on whichever thread: with the answer, or
-    ///   with nil to leave the request to the router after all.
-    typealias Begin = @Sendable (ExpressRequest, [UInt8], @escaping @Sendable (ExpressAnswer?) -> Void) -> Bool
+    /// - Returns: false to leave the request to the router. Where it is true the last parameter is called once, on whichever thread.
+    typealias Begin = @Sendable (ExpressRequest, [UInt8], @escaping @Sendable (@escaping Ending) -> Void) -> Bool
+    /// Makes the answer, on the event loop: one thread fetches what is in the answers of many. Nil leaves the request to the router after all.
+    typealias Ending = @Sendable () -> ExpressAnswer?
 
     /// Of the route table, with one parameter as its last part at most.
     let route: Route
