@@ -30,7 +30,11 @@ final class Guardian: @unchecked Sendable {
         exit 0
         """
 
+    /// A write to a pipe or socket whose reader is gone then fails where it is made, instead of ending the process: a guard may end before it is told to.
+    private static let ignoresSIGPIPE: Void = { signal(SIGPIPE, SIG_IGN) }()
+
     init(runner: Runner, postgres: URL, data: URL, port: Int, sockets: URL, settings: [String: String]) throws {
+        Self.ignoresSIGPIPE
         self.data = data
         log = data.deletingLastPathComponent().appending(path: "postgresql.log")
         var arguments = [postgres.path, "-D", data.path, "-p", "\(port)", "-k", sockets.path]

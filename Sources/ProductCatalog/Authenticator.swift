@@ -81,6 +81,24 @@ extension Principal {
     }
 }
 
+extension Principal {
+    /// Which of these tokens still belong to somebody, by their places from 1 on: an expression of SQL, for a statement that asks something else as well.
+    ///
+    /// What a token opens never changes, only whether it does: who knows whose it was need not read that again. No list of all tokens is ever made, however
+    /// few there were when the statement was planned.
+    public static func held(_ digests: [TokenDigest]) -> SQL {
+        """
+        array(
+            select t.n from unnest(\(digests)) with ordinality t(digest, n)
+            where coalesce(
+                (select true from publisher_key k where k.token_sha256 = t.digest and k.revoked_at is null),
+                (select true from app a where a.token_sha256 = t.digest),
+                false)
+        )
+        """
+    }
+}
+
 /// One token of a look-up that belongs to somebody.
 private struct TokenOwner: PGRowDecodable {
     let index: Int

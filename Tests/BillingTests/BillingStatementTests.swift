@@ -45,6 +45,7 @@ private func statements() throws -> StatementList {
         .init(WindowEvent.history(of: keys, until: instant, knownAt: instant), as: .server),
         .init(RecordedEvent.history(of: keys[0], until: instant, knownAt: instant), as: .server),
         .init(CurrentWindow.of(keys), as: .server),
+        .init(CurrentWindow.of(keys, holding: [TokenDigest(of: "pub_sample")]), as: .server),
         .init(audience.windows(at: instant).all(StoredWindow.self), as: .server),
         .init(audience.stored(at: instant, after: "", most: 10).values((UID, Instant, Bool).self), as: .server),
         .init(audience.counts(at: instant), as: .server),
@@ -119,6 +120,8 @@ private func changes(of keys: [WindowKey]) -> [WindowState.Change] {
                 #expect(!plan.contains("Seq Scan on quarantine"), "\(plan)", sourceLocation: place)
             }
             try await expect(CurrentWindow.of(keys), reads: "paid_window_pkey")
+            let asked = CurrentWindow.of(keys, holding: [TokenDigest(of: "pub_sample")])
+            for index in ["paid_window_pkey", "publisher_key_token_unique", "app_token_unique"] { try await expect(asked, reads: index) }
             try await expect(WindowState.of(keys), reads: "paid_window_pkey")
             try await expect(WindowState.locked(keys), reads: "paid_window_pkey")
             // Row by row where they lie, in the order given.

@@ -1,6 +1,7 @@
 import PGClient
 import ProductCatalog
 import ServiceLifecycle
+import Synchronization
 
 /// What a subscriber holds on a resource at an instant.
 public struct Entitlement: Sendable, Equatable {
@@ -35,16 +36,39 @@ public final class Entitlements: Service {
     /// - Parameter lookups: the client that looks up single windows; nil for the same.
     public init(_ database: PGClient, lookups client: PGClient? = nil) {
         self.database = database
+        let owners = KnownOwners()
         lookups = PGBatcher(label: "entitlements", maxBatch: Self.maxLookup, maxQueued: Self.maxQueued, onThreadsOf: client ?? database) {
             session, questions in
             do {
-                let (owners, windows) = try await session.run(
-                    Principal.owners(of: questions.compactMap { $0.token }), CurrentWindow.of(questions.map { $0.key }))
-                return zip(questions, windows).map { question, window in .success((question.token.flatMap { owners[$0] }, window)) }
+                return try await Self.answers(to: questions, in: session, owners)
             } catch {
                 return questions.map { _ in .failure(error) }
             }
         }
+    }
+
+    /// What one round trip answers.
+    private static func answers(
+        to questions: [Question], in session: any PGSession, _ owners: KnownOwners
+    ) async throws(PGError) -> [Result<(principal: Principal?, window: CurrentWindow), any Error>] {
+        let keys = questions.map { $0.key }
+        var tokens = DistinctTokens()
+        let places = questions.map { tokens.place(of: $0.token) }
+        let principals: [Principal?]
+        let windows: [CurrentWindow]
+        if let known = owners.of(tokens.all) {
+            let held: [Int]
+            (windows, held) = try await session.run(CurrentWindow.of(keys, holding: tokens.all))
+            var still = [Principal?](repeating: nil, count: known.count)
+            for place in held { still[place] = known[place] }
+            principals = still
+        } else {
+            let found: [TokenDigest: Principal]
+            (found, windows) = try await session.run(Principal.owners(of: tokens.all), CurrentWindow.of(keys))
+            owners.add(found)
+            principals = tokens.all.map { found[$0] }
+        }
+        return zip(places, windows).map { place, window in .success((place.flatMap { principals[$0] }, window)) }
     }
 
     public func run() async throws {
@@ -137,30 +161,100 @@ public final class Entitlements: Service {
     }
 }
 
+/// The tokens of the questions of one look-up, each once.
+private struct DistinctTokens {
+    private(set) var all: [TokenDigest] = []
+    private var places: [TokenDigest: Int] = [:]
+
+    mutating func place(of token: TokenDigest?) -> Int? {
+        guard let token else { return nil }
+        // One publisher's server asks many questions at once.
+        if let last = all.last, last == token { return all.count - 1 }
+        if let place = places[token] { return place }
+        places[token] = all.count
+        all.append(token)
+        return all.count - 1
+    }
+}
+
+/// Whose tokens are that have been looked up before. Who held one may have lost it since, but nobody else gets it.
+private final class KnownOwners: Sendable {
+    private let known = Mutex<[TokenDigest: Principal]>([:])
+
+    /// Tokens remembered, some 200 bytes each; past that the memory starts anew.
+    private static let limit = 50_000
+
+    /// Whose these are, in their order; nil when some are not known.
+    func of(_ tokens: [TokenDigest]) -> [Principal]? {
+        known.withLock { known in
+            var owners: [Principal] = []
+            owners.reserveCapacity(tokens.count)
+            for token in tokens {
+                guard let owner = known[token] else { return nil }
+                owners.append(owner)
+            }
+            return owners
+        }
+    }
+
+    func add(_ found: [TokenDigest: Principal]) {
+        known.withLock { known in
+            if known.count + found.count > Self.limit { known.removeAll() }
+            known.merge(found) { $1 }
+        }
+    }
+}
+
 /// A stored window, empty where there is none, and the database's clock.
 struct CurrentWindow: PGRowDecodable, Sendable {
     let state: WindowState
     let now: Instant
 
     init(row: PGRow) throws(PGError) {
-        let (payEndTime, lastEventTime): (Instant, Instant)
-        (payEndTime, lastEventTime, now) = try row.decode()
+        let (payEndTime, lastEventTime, now): (Instant, Instant, Instant) = try row.decode()
+        self.init(payEndTime: payEndTime, lastEventTime: lastEventTime, now: now)
+    }
+
+    fileprivate init(payEndTime: Instant, lastEventTime: Instant, now: Instant) {
         state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: .never, payments: 0, unmatched: 0)
+        self.now = now
     }
 
     /// The windows of these keys in their order.
     static func of(_ keys: [WindowKey]) -> Query<[CurrentWindow]> {
-        SQL(
-            """
-            with clock as materialized (select now_ms() as now)
-            select coalesce(w.pay_end_time, 0), coalesce(w.last_event_time, 0), clock.now
-            from clock, unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality k (resource_id, uid, n)
-            left join lateral (
-                select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
-            ) as w on true
-            order by k.n
-            """
-        ).all()
+        selected("", of: keys).all()
+    }
+
+    /// The same, and which of these tokens still belong to somebody, by their places.
+    static func of(_ keys: [WindowKey], holding tokens: [TokenDigest]) -> Query<(windows: [CurrentWindow], held: [Int])> {
+        // Found once, and said once, with the first window.
+        selected(", case when k.n = 1 then \(Principal.held(tokens)) end", of: keys).all(AskedWindow.self).map { rows in
+            (rows.map { $0.window }, (rows.first?.held ?? []).map { Int($0) - 1 })
+        }
+    }
+
+    private static func selected(_ more: SQL, of keys: [WindowKey]) -> SQL {
+        """
+        with clock as materialized (select now_ms() as now)
+        select coalesce(w.pay_end_time, 0), coalesce(w.last_event_time, 0), clock.now\(more)
+        from clock, unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality k (resource_id, uid, n)
+        left join lateral (
+            select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
+        ) as w on true
+        order by k.n
+        """
+    }
+}
+
+/// A window, and with the first one the tokens that were asked with it.
+private struct AskedWindow: PGRowDecodable, Sendable {
+    let window: CurrentWindow
+    let held: [Int64]?
+
+    init(row: PGRow) throws(PGError) {
+        let (payEndTime, lastEventTime, now): (Instant, Instant, Instant)
+        (payEndTime, lastEventTime, now, held) = try row.decode()
+        window = CurrentWindow(payEndTime: payEndTime, lastEventTime: lastEventTime, now: now)
     }
 }
 
