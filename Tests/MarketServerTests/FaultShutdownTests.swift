@@ -94,4 +94,40 @@ struct FaultShutdownTests {
             #expect(acknowledged.all.subtracting(stored) == [])
         }
     }
+
+    @Test("what is under way at the moment of the stop is answered before its connection is closed", arguments: 1...3)
+    func answeredBeforeClosing(round: Int) async throws {
+        try await TestServer.with { server in
+            let shop = try await BillingShop(server)
+            let callback = Event(tradeNo: "trade-\(round)").callback
+            let waiting: SQL = """
+                select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()
+                """
+            try await withClient(server.database.url) { owner in
+                try await withThrowingTaskGroup(of: String?.self) { group in
+                    try await owner.transaction { transaction in
+                        _ = try await transaction.run(SQL("lock table payment_event in exclusive mode").execute)
+                        group.addTask {
+                            await RawConnection.exchange(
+                                "POST \(shop.inbound) HTTP/1.1\r\nHost: x\r\nContent-Length: \(callback.utf8.count)\r\n\r\n\(callback)",
+                                port: server.port)
+                        }
+                        let deadline = ContinuousClock.now + .seconds(20)
+                        while try await owner.run(waiting.value(Int.self)) == 0 {
+                            try #require(ContinuousClock.now < deadline, "the callback does not come to the table")
+                        }
+                        await server.shutDown()
+                        // The server has heard of it when it takes no connections any more.
+                        while let connection = Loopback.connect(port: server.port) {
+                            close(connection)
+                            try #require(ContinuousClock.now < deadline, "the server goes on listening")
+                            await Task.yield()
+                        }
+                    }
+                    let heard = try #require(try await group.next() ?? nil)
+                    #expect(heard.hasSuffix(#"{"status":"recorded"}"#), "\(heard)")
+                }
+            }
+        }
+    }
 }

@@ -164,7 +164,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Sends what `end` has written.
+    /// Sends what `end` has written and left.
     func flush() {
         context?.flush()
     }
@@ -179,7 +179,10 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         state = .open
         lastActive = .now()
         finish(context, route, start)
-        if !held.isEmpty || holdsRead { takeHeld(context) }
+        guard !held.isEmpty || holdsRead else { return }
+        // What is held may be an event that closes the connection.
+        context.flush()
+        takeHeld(context)
     }
 
     /// What came meanwhile, up to the next request that is answered here.
