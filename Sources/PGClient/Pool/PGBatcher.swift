@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// The group forms by itself and needs no timer: with nobody else about a request goes out at once; the busier the database, the larger the
 /// groups. A `Service`: `run()` does the work, and graceful shutdown first finishes what was submitted.
 ///
-/// Its members are open to inlining: made for the types at hand they cost a request half of what they do made for all types.
+/// Its members are open to inlining: made for the types at hand they cost less than made for all types.
 public final class PGBatcher<Request: Sendable, Answer: Sendable>: Service {
     /// Answers a group, one answer for each request in its order.
     public typealias Perform = @Sendable ([Request]) async -> [Result<Answer, any Error>]
