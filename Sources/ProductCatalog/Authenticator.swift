@@ -79,9 +79,7 @@ extension Principal {
         ).all()
         return rows.map { rows in Dictionary(rows.map { (digests[$0.index], $0.principal) }, uniquingKeysWith: { first, _ in first }) }
     }
-}
 
-extension Principal {
     /// Which of these tokens still belong to somebody, by their places from 1 on: an expression of SQL, for a statement that asks something else as well.
     ///
     /// What a token opens never changes, only whether it does: who knows whose it was need not read that again. No list of all tokens is ever made, however

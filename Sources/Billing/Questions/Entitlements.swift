@@ -1,7 +1,6 @@
 import PGClient
 import ProductCatalog
 import ServiceLifecycle
-import Synchronization
 
 /// What a subscriber holds on a resource at an instant.
 public struct Entitlement: Sendable, Equatable {
@@ -158,103 +157,6 @@ public final class Entitlements: Service {
         let key = WindowKey(resourceID: resource, uid: uid)
         let events = try await database.run(RecordedEvent.history(of: key, until: instant, knownAt: knownAt))
         return (instant, Explanation(of: events))
-    }
-}
-
-/// The tokens of the questions of one look-up, each once.
-private struct DistinctTokens {
-    private(set) var all: [TokenDigest] = []
-    private var places: [TokenDigest: Int] = [:]
-
-    mutating func place(of token: TokenDigest?) -> Int? {
-        guard let token else { return nil }
-        // One publisher's server asks many questions at once.
-        if let last = all.last, last == token { return all.count - 1 }
-        if let place = places[token] { return place }
-        places[token] = all.count
-        all.append(token)
-        return all.count - 1
-    }
-}
-
-/// Whose tokens are that have been looked up before. Who held one may have lost it since, but nobody else gets it.
-private final class KnownOwners: Sendable {
-    private let known = Mutex<[TokenDigest: Principal]>([:])
-
-    /// Tokens remembered, some 200 bytes each; past that the memory starts anew.
-    private static let limit = 50_000
-
-    /// Whose these are, in their order; nil when some are not known.
-    func of(_ tokens: [TokenDigest]) -> [Principal]? {
-        known.withLock { known in
-            var owners: [Principal] = []
-            owners.reserveCapacity(tokens.count)
-            for token in tokens {
-                guard let owner = known[token] else { return nil }
-                owners.append(owner)
-            }
-            return owners
-        }
-    }
-
-    func add(_ found: [TokenDigest: Principal]) {
-        known.withLock { known in
-            if known.count + found.count > Self.limit { known.removeAll() }
-            known.merge(found) { $1 }
-        }
-    }
-}
-
-/// A stored window, empty where there is none, and the database's clock.
-struct CurrentWindow: PGRowDecodable, Sendable {
-    let state: WindowState
-    let now: Instant
-
-    init(row: PGRow) throws(PGError) {
-        let (payEndTime, lastEventTime, now): (Instant, Instant, Instant) = try row.decode()
-        self.init(payEndTime: payEndTime, lastEventTime: lastEventTime, now: now)
-    }
-
-    fileprivate init(payEndTime: Instant, lastEventTime: Instant, now: Instant) {
-        state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: .never, payments: 0, unmatched: 0)
-        self.now = now
-    }
-
-    /// The windows of these keys in their order.
-    static func of(_ keys: [WindowKey]) -> Query<[CurrentWindow]> {
-        selected("", of: keys).all()
-    }
-
-    /// The same, and which of these tokens still belong to somebody, by their places.
-    static func of(_ keys: [WindowKey], holding tokens: [TokenDigest]) -> Query<(windows: [CurrentWindow], held: [Int])> {
-        // Found once, and said once, with the first window.
-        selected(", case when k.n = 1 then \(Principal.held(tokens)) end", of: keys).all(AskedWindow.self).map { rows in
-            (rows.map { $0.window }, (rows.first?.held ?? []).map { Int($0) - 1 })
-        }
-    }
-
-    private static func selected(_ more: SQL, of keys: [WindowKey]) -> SQL {
-        """
-        with clock as materialized (select now_ms() as now)
-        select coalesce(w.pay_end_time, 0), coalesce(w.last_event_time, 0), clock.now\(more)
-        from clock, unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality k (resource_id, uid, n)
-        left join lateral (
-            select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
-        ) as w on true
-        order by k.n
-        """
-    }
-}
-
-/// A window, and with the first one the tokens that were asked with it.
-private struct AskedWindow: PGRowDecodable, Sendable {
-    let window: CurrentWindow
-    let held: [Int64]?
-
-    init(row: PGRow) throws(PGError) {
-        let (payEndTime, lastEventTime, now): (Instant, Instant, Instant)
-        (payEndTime, lastEventTime, now, held) = try row.decode()
-        window = CurrentWindow(payEndTime: payEndTime, lastEventTime: lastEventTime, now: now)
     }
 }
 
