@@ -61,8 +61,9 @@ struct PoolRecoveryTests {
         let url = "postgresql://\(PrivateCluster.owner)@127.0.0.1:\(proxy.port)/postgres?sslmode=disable&gssencmode=disable"
         let limits: (inout PGClient.Configuration) -> Void = {
             $0.maxConnections = 2
-            $0.connectTimeout = .seconds(2)
-            $0.acquireTimeout = .seconds(30)
+            // The others must come into the line before it is over, on a machine that is busy with all other tests, too.
+            $0.connectTimeout = .seconds(12)
+            $0.acquireTimeout = .seconds(60)
         }
         try await withClient(url, limits) { client in
             try await client.transaction { transaction in
