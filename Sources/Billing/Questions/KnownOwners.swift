@@ -21,7 +21,7 @@ struct DistinctTokens {
 final class KnownOwners: Sendable {
     private let known = Mutex<[TokenDigest: Principal]>([:])
 
-    /// Tokens remembered, some 200 bytes each; past that the memory starts anew.
+    /// Tokens remembered: more than a market has of those that ask all day. Past that the memory starts anew.
     private static let limit = 50_000
 
     /// Whose these are, in their order; nil when some are not known.
