@@ -59,6 +59,22 @@ struct FaultDatabaseTests {
         }
     }
 
+    @Test("a server that says that it is ready again records again, however long recording has tried in vain", .timeLimit(.minutes(5)))
+    func readyToRecord() async throws {
+        try await FaultServer.with { server, cluster in
+            let shop = try await BillingShop(server)
+            for round in 1...3 {
+                cluster.kill()
+                // Pauses between two tries grow to a second and more by then.
+                let later = ContinuousClock.now + .seconds(3)
+                while ContinuousClock.now < later { try await shop.callback(Event(tradeNo: "trade-\(round)"), expecting: 503) }
+                try cluster.startServer()
+                #expect(try await server.becomesReady())
+                #expect(try await shop.callback(Event(tradeNo: "trade-\(round)"), expecting: 200)["status"] == .string("recorded"))
+            }
+        }
+    }
+
     @Test(
         "killed under load: acknowledged ⊆ stored ⊆ sent, each once, and the windows agree; sent again, all of it is stored",
         .timeLimit(.minutes(5)))

@@ -47,7 +47,12 @@ struct ServiceRoutes: Sendable {
     /// Nil when the database takes too long.
     private func schemaStatus() async throws -> Migrator.Status? {
         try await withThrowingTaskGroup(of: Migrator.Status?.self) { group in
-            group.addTask { try await services.schema.status(of: services.database) }
+            group.addTask {
+                let status = try await services.schema.status(of: services.database)
+                // Recording has connections of its own. Where it has none it may not be able to make one, or pause because it could not a moment ago.
+                guard services.recording.metrics.open == 0 else { return status }
+                return try await services.schema.status(of: services.recording)
+            }
             group.addTask {
                 try await Task.sleep(for: Self.patience)
                 return nil
