@@ -16,13 +16,28 @@ struct Volume: Sendable {
 
     func remove() throws { try Shell.run("/usr/bin/umount", [folder.path]) }
 
-    /// Fills all but so many bytes.
+    /// Fills all but so many bytes. Others write meanwhile: what was free may be taken before it is asked for
+    /// (a segment of PostgreSQL's log is 16 MB at once), so it is measured again, up to `attempts` times.
     static func fill(_ folder: URL, leaving bytes: Int) throws {
-        var status = statvfs()
-        guard statvfs(folder.path, &status) == 0 else { throw ChaosError("statvfs \(folder.path): errno \(errno)") }
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
-        try Shell.run("/usr/bin/fallocate", ["-l", "\(max(free - bytes, 4_096))", filler(folder).path])
+        try Data().write(to: filler(folder))
+        let file = try FileHandle(forWritingTo: filler(folder))
+        defer { try? file.close() }  // Nothing was written through it that a close could lose.
+        for _ in 1...attempts {
+            var status = statvfs()
+            guard statvfs(folder.path, &status) == 0 else { throw ChaosError("statvfs \(folder.path): errno \(errno)") }
+            let taken = Int(status.f_bavail) * Int(status.f_frsize) - bytes
+            guard taken > 0 else { return }
+            switch posix_fallocate(file.fileDescriptor, 0, off_t(taken)) {
+            case 0: return
+            case ENOSPC, EINTR: continue
+            case let code: throw ChaosError("posix_fallocate of \(taken) bytes in \(folder.path): errno \(code)")
+            }
+        }
+        throw ChaosError("what was free in \(folder.path) was taken by others before it could be filled, \(attempts) times in a row")
     }
+
+    /// Each lost race means that others took space, of which there is an end.
+    private static let attempts = 100
 
     static func free(_ folder: URL) throws { try FileManager.default.removeItem(at: filler(folder)) }
 
