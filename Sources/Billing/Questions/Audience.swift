@@ -22,7 +22,7 @@ public struct Audience: Sendable {
     public let at: Instant?
     /// Nil for all that is known.
     public let knownAt: Instant?
-    /// Members of one copy. A window that has to be folded makes the rest of its page dear, and no more than that.
+    /// Windows that are folded from one that has to be, and members of the copy after them. A window that has to be folded makes so many dear.
     var pageSize = 50_000
 
     public init(of resource: Resource.ID, mode: Mode, at: Instant? = nil, knownAt: Instant? = nil) {
