@@ -50,8 +50,16 @@ public final class Authenticator: Service {
 
     /// For those who ask about the token and something else in one round trip.
     public func claim(of bearer: String) -> Claim {
-        guard bearer.utf8.count <= Self.longestToken else { return .nobody }
-        let digest = TokenDigest(of: bearer)
+        Self.digest(of: bearer).map(claim) ?? .nobody
+    }
+
+    /// The digest of a token; nil for one that is longer than any.
+    public static func digest(of bearer: String) -> TokenDigest? {
+        bearer.utf8.count <= longestToken ? TokenDigest(of: bearer) : nil
+    }
+
+    /// The same of a token whose digest is known.
+    public func claim(of digest: TokenDigest) -> Claim {
         // Digests are compared in constant time, and tell nothing about the token in any time.
         if let operatorToken, operatorToken == digest { return .operatorToken }
         return .digest(digest)

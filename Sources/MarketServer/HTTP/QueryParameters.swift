@@ -12,21 +12,29 @@ struct QueryParameters: Sendable {
 
     /// - Parameter query: what stands behind the `?`.
     init(query: String) {
+        var query = query
         // By bytes: in UTF-8 no other character has these in it, and to find where characters end takes longer than all else.
-        pairs = query.utf8.split(separator: UInt8(ascii: "&")).map { pair in
-            let end = pair.firstIndex(of: UInt8(ascii: "="))
-            // A name that cannot be decoded is one that no route knows.
-            return (
-                Self.decoded(Substring(pair[..<(end ?? pair.endIndex)])) ?? "",
-                end.map { Self.decoded(Substring(pair[pair.index(after: $0)...])) } ?? ""
-            )
+        pairs = query.withUTF8 { bytes in
+            var pairs: [(name: String, value: String?)] = []
+            var start = 0
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex(of: UInt8(ascii: "&")) ?? bytes.count
+                defer { start = end + 1 }
+                guard end > start else { continue }
+                let pair = bytes[start..<end]
+                let middle = pair.firstIndex(of: UInt8(ascii: "="))
+                // A name that cannot be decoded is one that no route knows.
+                pairs.append((Self.decoded(pair[..<(middle ?? end)]) ?? "", middle.map { Self.decoded(pair[($0 + 1)...]) } ?? ""))
+            }
+            return pairs
         }
     }
 
     /// As browsers write forms: `+` is a space. Nil when an escape is broken or the bytes are no UTF-8.
-    private static func decoded(_ text: Substring) -> String? {
+    private static func decoded(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
+        let text = String(decoding: UnsafeBufferPointer(rebasing: bytes), as: UTF8.self)
         // Numbers and uids as most clients send them: nothing to decode, and what a request target may carry is ASCII.
-        if text.utf8.allSatisfy({ $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+") && $0 < 0x80 }) { return String(text) }
+        if bytes.allSatisfy({ $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+") && $0 < 0x80 }) { return text }
         return text.replacing("+", with: " ").removingPercentEncoding
     }
 

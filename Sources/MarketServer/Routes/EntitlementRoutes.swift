@@ -47,14 +47,14 @@ struct EntitlementRoutes: Sendable {
         json.writeStaticString("{\"uid\":\"")
         json.writeString(answer.uid.text)
         json.writeStaticString("\",\"resourceId\":")
-        json.writeString(String(answer.resourceID.rawValue))
+        json.writeDecimal(answer.resourceID.rawValue)
         json.writeStaticString(",\"at\":")
-        json.writeString(String(answer.at.milliseconds))
+        json.writeDecimal(answer.at.milliseconds)
         json.writeStaticString(answer.entitled ? ",\"entitled\":true,\"payEndTime\":" : ",\"entitled\":false,\"payEndTime\":")
-        json.writeString(String(answer.payEndTime.milliseconds))
+        json.writeDecimal(answer.payEndTime.milliseconds)
         if let knownAt {
             json.writeStaticString(",\"knownAt\":")
-            json.writeString(String(knownAt.milliseconds))
+            json.writeDecimal(knownAt.milliseconds)
         }
         json.writeStaticString("}")
         return json
@@ -104,8 +104,8 @@ extension EntitlementRoutes {
     /// `GET /v1/entitlements` of a publisher key or an app token about a window whose stored state is the answer; all else is the router's.
     func express(_ route: Route, authenticator: Authenticator) -> ExpressRoute {
         ExpressRoute(route) { request, _, answer in
-            guard let query = request.query, let header = request.authorization,
-                let bearer = try? Route.bearer(of: header), case .digest(let token) = authenticator.claim(of: bearer),
+            guard let query = request.query, let digest = request.credentials?.digest,
+                case .digest(let token) = authenticator.claim(of: digest),
                 let question = try? Question(QueryParameters(query: query)), question.knownAt == nil,
                 let resource = resources.remembered(question.resource)
             else { return false }

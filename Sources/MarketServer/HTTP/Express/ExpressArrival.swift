@@ -11,7 +11,9 @@ struct ExpressArrival {
     let length: Int
 
     /// Nil for a request that is for another route, has not come with its whole head, or has anything unusual about it.
-    init?(_ bytes: UnsafeRawBufferPointer, for route: ExpressRoute) {
+    ///
+    /// - Parameter known: the credentials of an earlier request, to be taken again where they are the same.
+    init?(_ bytes: UnsafeRawBufferPointer, for route: ExpressRoute, known: ExpressCredentials? = nil) {
         guard bytes.starts(with: route.start) else { return nil }
         var reader = Reader(bytes: bytes, at: route.start.count)
         let lastPart = reader.text(while: Self.isWord)
@@ -24,7 +26,10 @@ struct ExpressArrival {
         let body = fields.contentLength ?? 0
         guard body <= route.maxBody else { return nil }
         self.route = route
-        request = ExpressRequest(lastPart: lastPart, query: query, authorization: fields.authorization)
+        let credentials = fields.authorization.map { header in
+            if let known, known.are(header) { known } else { ExpressCredentials(header) }
+        }
+        request = ExpressRequest(lastPart: lastPart, query: query, credentials: credentials)
         (head, length) = (reader.at, reader.at + body)
     }
 
@@ -40,7 +45,7 @@ struct ExpressArrival {
     /// The fields that say how a request is to be taken.
     private struct Fields {
         var contentLength: Int?
-        var authorization: String?
+        var authorization: UnsafeRawBufferPointer?
         private var hasHost = false
 
         /// False for what only the router knows to deal with; twice is a mistake that it names.
@@ -56,7 +61,7 @@ struct ExpressArrival {
             case 10 where name.spells("connection"): return value.spells("keep-alive")
             case 13 where name.spells("authorization"):
                 guard authorization == nil else { return false }
-                authorization = String(decoding: value, as: UTF8.self)
+                authorization = value
             case 14 where name.spells("content-length"):
                 guard contentLength == nil, (1...7).contains(value.count) else { return false }
                 var length = 0

@@ -37,6 +37,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var framing = RouterFraming()
     /// Whether the router was handed something in this burst.
     private var hasPassed = false
+    private var credentials: ExpressCredentials?
     private var lastActive = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
     private var context: ChannelHandlerContext?
@@ -102,10 +103,12 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .open:
             // One who does not read his answers is the router's: it waits for him.
-            guard router.isEmpty, framing.isBetween, services.isOpen, context.channel.isWritable, let arrival = services.arrival(in: buffer)
+            guard router.isEmpty, framing.isBetween, services.isOpen, context.channel.isWritable,
+                let arrival = services.arrival(in: buffer, known: credentials)
             else {
                 return pass(buffer, context)
             }
+            credentials = arrival.request.credentials
             kept.clear()
             collect(buffer, of: arrival, context)
         case .collecting(let arrival): collect(buffer, of: arrival, context)
@@ -204,9 +207,11 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Silence
 
     /// Closes a connection on which nothing has been asked for the time that it may be silent.
+    ///
+    /// What is scheduled holds the lane, and is cancelled when the lane is removed. A weak reference would make each count of references to it dearer.
     private func checkIdle(_ context: ChannelHandlerContext, in delay: TimeAmount) {
-        idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-            guard let self, let context = self.context else { return }
+        idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
+            guard let context = self.context else { return }
             let now = NIODeadline.now()
             let deadline = max(lastActive, router.lastActive) + services.idleTimeout
             if isAnswering || router.isAnswering {

@@ -19,6 +19,8 @@ final class ExpressRoute: Sendable {
     /// How a request for it begins: the method, a space, and the path up to the parameter.
     let start: [UInt8]
     let hasParameter: Bool
+    /// How long its answers take.
+    let durations = HistogramSeries(bounds: HistogramSeries.seconds)
 
     init(_ route: Route, maxBody: Int = 0, begin: @escaping Begin) {
         self.route = route
@@ -36,7 +38,7 @@ struct ExpressRequest: Sendable {
     let lastPart: String
     /// What stands behind the `?`; nil without one.
     let query: String?
-    let authorization: String?
+    let credentials: ExpressCredentials?
 }
 
 /// An answer of 200 with a JSON body.

@@ -26,15 +26,19 @@ final class ExpressServices: Sendable {
         self.gate = gate
         self.idleTimeout = idleTimeout
         writesLines = RequestLines.isDue(for: logger)
+        for express in routes {
+            metrics.requests.add(express.durations, method: express.route.method.rawValue, route: express.route.path, status: 200)
+        }
     }
 
     /// Whether anything may be answered yet.
     var isOpen: Bool { gate?.isChecked ?? true }
 
-    func arrival(in buffer: ByteBuffer) -> ExpressArrival? {
+    /// - Parameter known: the credentials of the connection's last request.
+    func arrival(in buffer: ByteBuffer, known: ExpressCredentials?) -> ExpressArrival? {
         buffer.withUnsafeReadableBytes { bytes in
             for route in routes {
-                if let arrival = ExpressArrival(bytes, for: route) { return arrival }
+                if let arrival = ExpressArrival(bytes, for: route, known: known) { return arrival }
             }
             return nil
         }
@@ -55,7 +59,7 @@ final class ExpressServices: Sendable {
     /// The answer as it goes over the wire.
     func write(_ answer: ExpressAnswer, id: UInt64, to bytes: inout ByteBuffer) {
         bytes.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ")
-        bytes.writeString("\(answer.json.readableBytes)")
+        bytes.writeDecimal(answer.json.readableBytes)
         bytes.writeStaticString("\r\nX-Request-Id: ")
         bytes.writeHexadecimal(idPrefix)
         bytes.writeHexadecimal(id)
@@ -76,8 +80,7 @@ final class ExpressServices: Sendable {
     func log(_ route: ExpressRoute, _ answer: ExpressAnswer, since start: NIODeadline, id: UInt64, in lines: inout RequestLines) {
         let duration = NIODeadline.now() - start
         guard writesLines else { return log(route, answer, after: duration, id: id) }
-        metrics.requests.record(
-            .nanoseconds(duration.nanoseconds), method: route.route.method.rawValue, route: route.route.path, status: 200)
+        route.durations.recordNanoseconds(duration.nanoseconds)
         lines.add(route.route, answer, id: (idPrefix, id), after: duration)
     }
 

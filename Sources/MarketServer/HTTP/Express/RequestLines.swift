@@ -99,30 +99,3 @@ struct RequestLines {
 extension Slice<UnsafeRawBufferPointer> {
     fileprivate func baseAddress() -> UnsafeRawPointer? { UnsafeRawBufferPointer(rebasing: self).baseAddress }
 }
-
-extension ByteBuffer {
-    /// Sixteen digits.
-    mutating func writeHexadecimal(_ number: UInt64) {
-        writeWithUnsafeMutableBytes(minimumWritableBytes: 16) { bytes in
-            for index in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * index)) & 0xF
-                bytes[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            }
-            return 16
-        }
-    }
-
-    /// A number that is not negative.
-    mutating func writeDecimal(_ number: Int) {
-        // 2^63 has nineteen digits.
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 19) { digits in
-            var (index, rest) = (digits.count, number)
-            repeat {
-                index -= 1
-                digits[index] = UInt8(ascii: "0") + UInt8(rest % 10)
-                rest /= 10
-            } while rest > 0
-            writeBytes(UnsafeRawBufferPointer(UnsafeMutableBufferPointer(rebasing: digits[index...])))
-        }
-    }
-}
