@@ -33,7 +33,7 @@ struct Imports {
                     },
                     { backfills.append(try recording(run, by: server) { try server.post($0, of: ground) }) },
                     // On top of the history that the last one of the others has left.
-                    { payments.append(try tidied(by: singly.clear) { try singly.theirs() }) },
+                    { payments.append(try tidied(by: singly.clear) { try singly.theirs(by: .socket) }) },
                 ])
         }
         guard let stored else { preconditionFailure("every run imports") }

@@ -13,13 +13,14 @@ struct Lookups {
 
     func rows(runs: Int) throws -> [Row] {
         try prove()
-        var (checks, constants, lookups): ([Figure], [Figure], [Figure]) = ([], [], [])
+        var (checks, constants, lookups, bySocket): ([Figure], [Figure], [Figure], [Figure]) = ([], [], [], [])
         for run in 1...runs {
             try inTurn(
                 run,
                 [
                     { checks.append(try entitlements(connections: 64)) }, { constants.append(try constant()) },
-                    { lookups.append(try Pgbench(ground: ground, seconds: seconds).lookUp(subscribers)) },
+                    { lookups.append(try Pgbench(ground: ground, seconds: seconds, road: .tcp).lookUp(subscribers)) },
+                    { bySocket.append(try Pgbench(ground: ground, seconds: seconds, road: .socket).lookUp(subscribers)) },
                 ])
         }
         return [
@@ -27,8 +28,12 @@ struct Lookups {
                 operation: "GET /v1/entitlements, 64 connections", ours: .median(checks), against: "GET /healthz, the same server",
                 theirs: .median(constants), goals: [.init(measure: .cpu, limit: 1.2)]),
             Row(
-                operation: "GET /v1/entitlements, 64 connections", ours: .median(checks), against: "pgbench look-ups -c 64",
+                operation: "GET /v1/entitlements, 64 connections", ours: .median(checks), against: "pgbench look-ups -c 64 by TCP",
                 theirs: .median(lookups), goals: [.init(measure: .rate, limit: 1.0)]),
+            // A road that no caller of ours has, for comparison.
+            Row(
+                operation: "GET /v1/entitlements, 64 connections", ours: .median(checks), against: "the same by a Unix socket",
+                theirs: .median(bySocket), goals: []),
         ]
     }
 

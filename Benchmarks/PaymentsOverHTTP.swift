@@ -22,7 +22,7 @@ struct PaymentsOverHTTP {
 
     func rows(runs: Int) throws -> [Row] {
         var ours: [Int: [Figure]] = [:]
-        var theirs: [Figure] = []
+        var (theirs, bySocket): ([Figure], [Figure]) = ([], [])
         try tidied(by: clear) {
             try prefillOurs()
             try prefillTheirs()
@@ -30,16 +30,22 @@ struct PaymentsOverHTTP {
                 try inTurn(
                     run,
                     [
-                        { ours[64, default: []].append(try self.ours(connections: 64)) }, { theirs.append(try self.theirs()) },
+                        { ours[64, default: []].append(try self.ours(connections: 64)) }, { theirs.append(try self.theirs(by: .tcp)) },
                         { ours[256, default: []].append(try self.ours(connections: 256)) },
+                        { bySocket.append(try self.theirs(by: .socket)) },
                     ])
             }
         }
-        return [(64, 2.0), (256, 2.5)].map { connections, rate in
-            Row(
-                operation: "one payment per request, \(connections) connections", ours: .median(ours[connections] ?? []),
-                against: "pgbench -c 64, the same rows", theirs: .median(theirs),
-                goals: [.init(measure: .rate, limit: rate), .init(measure: .cpu, limit: 0.75)])
+        return [(64, 2.0), (256, 2.5)].flatMap { connections, rate in
+            let operation = "one payment per request, \(connections) connections"
+            let figure = Figure.median(ours[connections] ?? [])
+            return [
+                Row(
+                    operation: operation, ours: figure, against: "pgbench -c 64 by TCP, the same rows", theirs: .median(theirs),
+                    goals: [.init(measure: .rate, limit: rate), .init(measure: .cpu, limit: 0.75)]),
+                // A road that no caller of ours has, for comparison.
+                Row(operation: operation, ours: figure, against: "the same by a Unix socket", theirs: .median(bySocket), goals: []),
+            ]
         }
     }
 
@@ -161,9 +167,9 @@ struct PaymentsOverHTTP {
 
     /// The same rows, without any of the rules, in one statement and so in one round trip. Its trade numbers are as long as ours and rise with time as
     /// ours do.
-    func theirs() throws -> Figure {
+    func theirs(by road: Pgbench.Road) throws -> Figure {
         try prefillTheirs()
-        return try Pgbench(ground: ground, seconds: seconds).measure(
+        return try Pgbench(ground: ground, seconds: seconds, road: road).measure(
             """
             \\set n :n + 1
             \\set uid random(1, \(Self.subscribers))
