@@ -65,7 +65,7 @@ struct GrownMarket {
         lookups = Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
         checks = try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
         payments = PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds)
-        audiences = Audiences(ground: ground, runs: runs)
+        audiences = try Audiences(ground: ground, runs: runs)
         try lookups.prove()
         try checks.prove()
     }

@@ -26,7 +26,7 @@ struct Memory {
         // What the program is by itself: of an import, too, which has its connections and has read its code.
         let small = try importing(try History(events: Self.few).file(of: ground))
         try ground.clear()
-        let audiences = Audiences(ground: ground, runs: 1)
+        let audiences = try Audiences(ground: ground, runs: 1)
         let (other, audience) = try audiences.filled {
             try onFreshServer { server in
                 _ = try audiences.read(.csv, of: server)

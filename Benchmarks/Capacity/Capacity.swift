@@ -17,7 +17,7 @@ struct Capacity {
         let subscribers = try Subscribers(of: ground)
         let lookups = Lookups(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
         let bulk = try BulkChecks(ground: ground, server: server, subscribers: subscribers, seconds: seconds)
-        let audiences = Audiences(ground: ground, runs: 1)
+        let audiences = try Audiences(ground: ground, runs: 1)
         try lookups.prove()
         try bulk.prove()
 

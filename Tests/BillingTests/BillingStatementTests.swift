@@ -47,6 +47,7 @@ private func statements() throws -> StatementList {
         .init(CurrentWindow.of(keys), as: .server),
         .init(CurrentWindow.of(keys, holding: [TokenDigest(of: "pub_sample")]), as: .server),
         .init(audience.windows(at: instant).all(StoredWindow.self), as: .server),
+        .init(audience.stored(at: instant).values((UID, Instant, Bool).self), as: .server),
         .init(audience.stored(at: instant, after: "", most: 10).values((UID, Instant, Bool).self), as: .server),
         .init(audience.counts(at: instant), as: .server),
         .init(EventFeed.page(of: publisher, after: .start, limit: 100), as: .tenant, widened: [3]),
@@ -147,6 +148,9 @@ private func changes(of keys: [WindowKey]) -> [WindowState.Change] {
             try await expect(
                 Audience(of: BillingFixture.topic, mode: .paid).stored(at: instant, after: "UID_1", most: 100).values(
                     (UID, Instant, Bool).self),
+                reads: "paid_window_pkey")
+            try await expect(
+                Audience(of: BillingFixture.topic, mode: .paid).stored(at: instant).values((UID, Instant, Bool).self),
                 reads: "paid_window_pkey")
             // In the order of the index, so that a page costs no more than itself, however long the feed.
             let feed = try await plan(EventFeed.page(of: publisher, after: .start, limit: 100), of: publisher)

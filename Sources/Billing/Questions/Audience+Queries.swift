@@ -21,21 +21,21 @@ extension Audience {
                 try await readFolding(windows(at: instant), at: instant, in: transaction, body)
                 return instant
             }
-            // All at once: sorting rows that were read in the order in which they lie is cheaper than fetching each by way of the index.
-            var (after, most): (String?, Int) = ("", .max)
-            while let last = after {
-                let page = try await copy(at: instant, after: last, most: most, in: transaction, body)
-                after = page.rows < most ? nil : page.last
+            var (query, most) = (stored(at: instant), Int.max)
+            while true {
+                let page = try await copy(query, in: transaction, body)
+                var last = page.rows < most ? nil : page.last
                 most = most > .max / 2 ? .max : 2 * most
                 if let stale = page.stale {
                     let rest = windows(at: instant, from: stale, most: pageSize)
                     let read = try await readFolding(rest, at: instant, in: transaction, body)
-                    after = read.rows < pageSize ? nil : read.last?.text
+                    last = read.rows < pageSize ? nil : read.last?.text
                     // Where there is one there may be more, and the rest of a copy is thrown away.
                     most = pageSize
                 }
+                guard let last else { return instant }
+                query = stored(at: instant, after: last, most: most)
             }
-            return instant
         }
     }
 
@@ -70,10 +70,10 @@ extension Audience {
 
     /// Copies members out as they are stored, up to the first window whose stored state is not the answer.
     private func copy(
-        at instant: Instant, after uid: String, most: Int, in transaction: PGTransaction, _ body: (AudienceBatch) async throws -> Void
+        _ query: SQL, in transaction: PGTransaction, _ body: (AudienceBatch) async throws -> Void
     ) async throws -> Page {
         var page = Page()
-        try await transaction.copyOut(stored(at: instant, after: uid, most: most), format: .text) { chunks in
+        try await transaction.copyOut(query, format: .text) { chunks in
             for try await chunk in chunks {
                 // The rest of a copy has to be read, though nobody wants it any more.
                 guard page.stale == nil else { continue }
@@ -111,7 +111,18 @@ extension Audience {
         }
     }
 
-    /// Uid, end of the paid time, and whether the window has to be folded.
+    /// Uid, end of the paid time, and whether the window has to be folded, of all.
+    ///
+    /// Read in the order in which they lie and then sorted (offset 0 keeps these apart): that takes two thirds of fetching each by way of the index.
+    func stored(at instant: Instant) -> SQL {
+        """
+        select w.uid, w.pay_end_time, w.last_event_time > \(instant)
+        from (select w.uid, w.pay_end_time, w.last_event_time from paid_window w where \(condition(at: instant)) offset 0) as w
+        order by w.uid
+        """
+    }
+
+    /// The same of some.
     func stored(at instant: Instant, after uid: String, most: Int) -> SQL {
         """
         select w.uid, w.pay_end_time, w.last_event_time > \(instant)
