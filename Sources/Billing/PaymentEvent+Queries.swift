@@ -89,8 +89,8 @@ struct WindowEvent: PGRowDecodable, Sendable {
         event = try PaymentEvent((kind, tradeNumber, payTradeNumber, uid, createTime, addTime, amount, productID))
     }
 
-    /// The events of these windows up to an instant, as known at one. Key by key (offset 0): before the first ANALYZE the planner takes a subscriber for
-    /// a two-hundredth of the table, and would rather read all of that.
+    /// The events of these windows up to an instant, as known at one. Key by key and product by product (offset 0): before the first ANALYZE the planner
+    /// takes a subscriber for a two-hundredth of the table, and would rather read all of that; and after it, all of his events once for each product.
     static func history(
         of keys: [WindowKey], until: Instant = .last, knownAt: Instant? = nil
     ) -> Query<[WindowKey: [PaymentEvent]]> {
@@ -98,8 +98,10 @@ struct WindowEvent: PGRowDecodable, Sendable {
             """
             select \(columns)
             from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
-            cross join lateral (select * from payment_event p where p.uid = k.uid collate "C" offset 0) as e
-            join product_resource b on b.product_id = e.product_id and b.resource_id = k.resource_id
+            join product_resource b on b.resource_id = k.resource_id
+            cross join lateral (
+                select * from payment_event p where p.uid = k.uid collate "C" and p.product_id = b.product_id offset 0
+            ) as e
             where e.create_time <= \(until)
               and e.recorded_at <= coalesce(\(knownAt), 9223372036854775807)
             """
