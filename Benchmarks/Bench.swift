@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import PostgresCluster
 
 /// `make bench`: measures the server against stated limits, both sides of each comparison in one run on the same PostgreSQL. What was written and
 /// answered is proved right before a figure is shown.
@@ -34,6 +35,12 @@ struct Bench: AsyncParsableCommand {
         var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .warning
         let parts = Set(only.isEmpty ? Part.byDefault : only)
+        // Before an hour's work, not in the midst of it.
+        for tool in ["wrk", "curl"] {
+            do { _ = try Shell.run("sh", ["-c", "command -v \(tool)"]) } catch {
+                throw BenchError("\(tool) is missing; scripts/setup --bench installs it")
+            }
+        }
         let ground = try Ground.make(market: URL(filePath: market).absoluteURL.path, logger: logger)
         defer { ground.remove() }
         let server = try ServerProcess(ground)

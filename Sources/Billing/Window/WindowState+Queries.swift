@@ -69,7 +69,7 @@ extension WindowState {
             select w.ctid, \(StoredWindow.columns)
             from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
             join paid_window w on w.resource_id = k.resource_id and w.uid = k.uid collate "C"
-            order by w.resource_id, w.uid
+            order by w.uid, w.resource_id
             for update of w
             """
         ).all()
