@@ -8,6 +8,7 @@ struct Ground {
     let folder: URL
     let market: String
     let secrets: Secrets
+    private let hugePages: HugePages?
     let slices = SliceNumbers()
 
     /// What `market demo seed` prints.
@@ -33,19 +34,22 @@ struct Ground {
     static func make(market: String, name: String = "bench", logger: Logger) throws -> Ground {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "market-\(name)-\(ProcessInfo.processInfo.processIdentifier)")
+        // A quarter of the machine's memory, as PostgreSQL's documentation advises (19.4.1), and a checkpoint only now and then, for both sides alike.
+        let buffers = Int(ProcessInfo.processInfo.physicalMemory / (4 << 20))
+        let hugePages = HugePages(for: buffers << 20)
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
-                // A quarter of the machine's memory, as PostgreSQL's documentation advises (19.4.1), and a checkpoint only now and then, for both sides alike.
-                "shared_buffers": "\(ProcessInfo.processInfo.physicalMemory / (4 << 20))MB",
+                "shared_buffers": "\(buffers)MB",
                 "max_wal_size": "16GB", "checkpoint_timeout": "1h", "max_connections": "200",
             ], logger: logger)
         do {
-            let ground = Ground(cluster: cluster, folder: folder, market: market, secrets: try seed(cluster, market))
+            let ground = Ground(cluster: cluster, folder: folder, market: market, secrets: try seed(cluster, market), hugePages: hugePages)
             say(try Durability(ground).text)
             return ground
         } catch {
             remove(cluster, folder)
+            hugePages?.giveBack()
             throw error
         }
     }
@@ -65,6 +69,7 @@ struct Ground {
 
     func remove() {
         Self.remove(cluster, folder)
+        hugePages?.giveBack()
     }
 
     private static func remove(_ cluster: PrivateCluster, _ folder: URL) {
