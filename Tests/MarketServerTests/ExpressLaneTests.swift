@@ -124,6 +124,23 @@ struct ExpressLaneTests {
         }
     }
 
+    @Test("each request of a connection is answered for its own token, whoever asked before it")
+    func tokens() async throws {
+        try await BillingShop.with { shop in
+            let question = "/v1/entitlements?resourceId=\(shop.topic)&uid=UID_xxxxxxx"
+            _ = try await shop.get(question)
+            // As long as the key, and but one character different: at the end, and at the beginning.
+            let wrong = [String(shop.key.dropLast()) + (shop.key.last == "A" ? "B" : "A"), "q" + shop.key.dropFirst()]
+            let tokens = [shop.key, wrong[0], shop.key, wrong[1], "", shop.appToken, shop.key]
+            let requests = tokens.enumerated().map { index, token in
+                let credentials = token.isEmpty ? "" : "Authorization: Bearer \(token)\r\n"
+                return Self.get(question, index == tokens.count - 1 ? credentials + "Connection: close\r\n" : credentials)
+            }
+            let heard = try #require(await RawConnection.exchange(requests.joined(), port: shop.server.port))
+            #expect(Self.answers(heard).map(\.status) == ["200", "401", "200", "401", "401", "200", "200"], "\(heard)")
+        }
+    }
+
     @Test("requests take turns on a connection without one that the router has in part being answered past it")
     func turns() async throws {
         try await BillingShop.with { shop in
