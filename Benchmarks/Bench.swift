@@ -26,6 +26,13 @@ struct Bench: AsyncParsableCommand {
     @Option(
         parsing: .upToNextOption, help: "Only these: \(Part.allCases.map(\.rawValue).joined(separator: ", ")). All but growth unless said.")
     var only: [Part] = []
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Lend PostgreSQL huge pages, as its manual advises for large markets. By default for growth, which makes one, and for nothing else: it comes \
+            without them.
+            """)
+    var hugePages: Bool?
 
     func validate() throws {
         guard min(events, runs, seconds) >= 1 else { throw ValidationError("--events, --runs and --seconds are at least 1") }
@@ -41,7 +48,8 @@ struct Bench: AsyncParsableCommand {
                 throw BenchError("\(tool) is missing; scripts/setup --bench installs it")
             }
         }
-        let ground = try Ground.make(market: URL(filePath: market).absoluteURL.path, logger: logger)
+        let ground = try Ground.make(
+            market: URL(filePath: market).absoluteURL.path, lendsHugePages: hugePages ?? parts.contains(.growth), logger: logger)
         defer { ground.remove() }
         let server = try ServerProcess(ground)
         defer { server.stop() }

@@ -22,7 +22,7 @@ struct Growth {
     private static let port = 28_083
 
     func rows() throws -> [Row] {
-        let larger = try Ground.make(market: ground.market, name: "large", logger: logger)
+        let larger = try Ground.make(market: ground.market, name: "large", lendsHugePages: ground.hasHugePages, logger: logger)
         defer { larger.remove() }
         let second = try ServerProcess(larger, port: Self.port)
         defer { second.stop() }

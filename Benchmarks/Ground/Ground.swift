@@ -9,6 +9,7 @@ struct Ground {
     let market: String
     let secrets: Secrets
     private let hugePages: HugePages?
+    var hasHugePages: Bool { hugePages != nil }
     let slices = SliceNumbers()
 
     /// What `market demo seed` prints.
@@ -30,13 +31,14 @@ struct Ground {
     /// - Parameters:
     ///   - market: path of the `market` program to be measured.
     ///   - name: tells two grounds of one run apart.
+    ///   - lendsHugePages: whether PostgreSQL gets huge pages, where the system gives some.
     /// - Throws: also when what would be measured is not durable.
-    static func make(market: String, name: String = "bench", logger: Logger) throws -> Ground {
+    static func make(market: String, name: String = "bench", lendsHugePages: Bool, logger: Logger) throws -> Ground {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "market-\(name)-\(ProcessInfo.processInfo.processIdentifier)")
         // A quarter of the machine's memory, as PostgreSQL's documentation advises (19.4.1), and a checkpoint only now and then, for both sides alike.
         let buffers = Int(ProcessInfo.processInfo.physicalMemory / (4 << 20))
-        let hugePages = HugePages(for: buffers << 20)
+        let hugePages = lendsHugePages ? HugePages(for: buffers << 20) : nil
         let cluster = try PrivateCluster.start(
             folder: folder,
             settings: [
@@ -124,5 +126,6 @@ struct Ground {
 
 /// At once, also into a pipe.
 func say(_ text: String) {
-    FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    // Where nobody reads it any more (`| head`) what was started still has to be stopped, and huge pages given back: no reason to trap.
+    try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
 }
