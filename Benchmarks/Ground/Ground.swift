@@ -9,8 +9,10 @@ struct Ground {
     let market: String
     let secrets: Secrets
     private let hugePages: HugePages?
-    var hasHugePages: Bool { hugePages != nil }
     let slices = SliceNumbers()
+
+    /// Whether PostgreSQL was lent some.
+    var hasHugePages: Bool { hugePages != nil }
 
     /// What `market demo seed` prints.
     struct Secrets: Decodable {
@@ -124,8 +126,13 @@ struct Ground {
     }
 }
 
-/// At once, also into a pipe.
+/// At once, also into a pipe. Where nobody reads that any more (`| head`) a trap would leave behind what was started, and huge pages: the text goes to
+/// standard error then, with the reason.
 func say(_ text: String) {
-    // Where nobody reads it any more (`| head`) what was started still has to be stopped, and huge pages given back: no reason to trap.
-    try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+    do {
+        try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+    } catch {
+        // Past this there is nobody to be told.
+        try? FileHandle.standardError.write(contentsOf: Data("\(text) (\(error.localizedDescription))\n".utf8))
+    }
 }

@@ -1,8 +1,8 @@
 import Foundation
 
 /// Lends PostgreSQL huge pages of the system's for the memory that its processes share, as its manual advises where that is much (19.4.5, Linux Huge
-/// Pages): with small ones each process finds and keeps the place of every 4 kB by itself. A market of 10,000,000 events feels that, and a small one does
-/// not.
+/// Pages): with small ones each process finds and keeps the place of every 4 kB by itself. A market of 10,000,000 events feels that, and so do the many
+/// sessions of pgbench in any market.
 struct HugePages {
     /// The pages that the system held before.
     private let before: Int
