@@ -92,7 +92,7 @@ private func recipient(_ inboundKey: TokenDigest) -> Query<[(App.ID, Publisher.I
 
 private func changes(of keys: [WindowKey]) -> [WindowState.Change] {
     keys.map { key in
-        (from: PlacedWindow(StoredWindow(key: key, state: .empty, version: 0), at: RowPlace(block: 0, number: 1)), to: .empty)
+        WindowState.Change(key: key, from: PlacedWindow(state: .empty, version: 0, place: RowPlace(block: 0, number: 1)), to: .empty)
     }
 }
 

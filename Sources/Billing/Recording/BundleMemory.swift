@@ -9,12 +9,17 @@ final class BundleMemory: Sendable {
     /// References remembered, some 200 bytes each; past that the memory starts anew.
     private static let limit = 10_000
 
-    subscript(_ reference: ProductReference) -> [Resource.ID]? {
-        get { bundles.withLock { $0[reference] } }
-        set {
-            bundles.withLock { bundles in
+    /// What each bundled, in their order; nil for one that is not remembered.
+    func bundles(of references: [ProductReference]) -> [[Resource.ID]?] {
+        bundles.withLock { bundles in references.map { bundles[$0] } }
+    }
+
+    /// - Parameter found: what each bundles, nil for one that is not known any more.
+    func remember(_ found: [[Resource.ID]?], of references: [ProductReference]) {
+        bundles.withLock { bundles in
+            for (reference, bundle) in zip(references, found) {
                 if bundles.count >= Self.limit { bundles.removeAll() }
-                bundles[reference] = newValue
+                bundles[reference] = bundle
             }
         }
     }

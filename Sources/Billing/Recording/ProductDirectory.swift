@@ -47,8 +47,8 @@ struct Resolution: PGRowDecodable, Sendable {
         }
     }
 
-    /// The resolution of each reference whose sender is known. A product counts only with an app that one of its resources belongs to.
-    static func of(_ references: [ProductReference]) -> Query<[ProductReference: Resolution]> {
+    /// The resolution of each reference in their order, nil where the sender is not known. A product counts only with an app that one of its resources belongs to.
+    static func of(_ references: [ProductReference]) -> Query<[Resolution?]> {
         let rows: Query<[Resolution]> = SQL(
             """
             select k.n, i.publisher_id, i.app_id, f.product_id, f.app_id, coalesce(l.commission_bps, 0),
@@ -82,7 +82,11 @@ struct Resolution: PGRowDecodable, Sendable {
             where i.publisher_id is not null
             """
         ).all()
-        return rows.map { rows in Dictionary(rows.map { (references[$0.index], $0) }, uniquingKeysWith: { first, _ in first }) }
+        return rows.map { rows in
+            var resolutions = [Resolution?](repeating: nil, count: references.count)
+            for row in rows { resolutions[row.index] = row }
+            return resolutions
+        }
     }
 }
 

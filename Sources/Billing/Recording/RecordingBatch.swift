@@ -47,42 +47,44 @@ struct RecordingBatch {
         return error.sqlState == .uniqueViolation || error.sqlState == .overtaken || error.sqlState?.isTransient == true
     }
 
-    private typealias Recorded = (outcomes: [Result<RecordOutcome, any Error>], windows: [PlacedWindow])
+    private typealias Recorded = (outcomes: [Result<RecordOutcome, any Error>], windows: [(WindowKey, PlacedWindow)])
 
     private func record(in transaction: PGTransaction, locking: Bool) async throws -> Recorded {
-        let references = submissions.map(ProductReference.init)
-        let distinct = Set(references)
+        let products = BatchProducts(submissions)
         let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
         let trades = own.union(named)
         // The windows to be read hang on the products, which are looked up by the way: they are taken to be the windows that they were the last time.
-        let likely = touchedWindows(references) { bundles[$0] }
+        let guesses = bundles.bundles(of: products.references)
+        var touched = TouchedWindows(submissions, of: products, bundling: guesses)
         // Each statement sees what was committed when it begins (read committed): what is known, all that was recorded before the numbers were ours. The
         // windows first: what is known may then be newer than they are, and the write will notice, but never older.
-        var windows = locking ? [:] : memory.windows(of: likely)
-        let unread = likely.filter { windows[$0] == nil }
-        let look = (TradeNumber.claim(own), Resolution.of(Array(distinct)), PaymentEvent.known(of: trades))
+        var windows = locking ? Array(repeating: nil, count: touched.keys.count) : memory.windows(of: touched.keys)
+        let unread = windows.indices.filter { windows[$0] == nil }
+        let look = (TradeNumber.claim(own), Resolution.of(products.references), PaymentEvent.known(of: trades))
         let now: Instant
-        let resolutions: [ProductReference: Resolution]
+        let resolutions: [Resolution?]
         var known: [PaymentEvent.Known]
         if unread.isEmpty {
             (now, resolutions, known) = try await transaction.run(look.0, look.1, look.2)
         } else {
-            let read: [WindowKey: PlacedWindow]
-            (now, resolutions, read, known) = try await transaction.run(look.0, look.1, Self.windows(unread, locking), look.2)
-            windows.merge(read) { $1 }
+            let read: [PlacedWindow?]
+            (now, resolutions, read, known) = try await transaction.run(
+                look.0, look.1, Self.windows(unread.map { touched.keys[$0] }, locking), look.2)
+            for (place, window) in zip(unread, read) { windows[place] = window }
         }
-        let keys = touchedWindows(references) { resolutions[$0]?.product?.resourceIDs }
-        if !Set(keys).isSubset(of: likely) {
-            (windows, known) = try await transaction.run(Self.windows(keys, locking), look.2)
+        let bundled = resolutions.map { $0?.product?.resourceIDs }
+        if bundled != guesses {
+            bundles.remember(bundled, of: products.references)
+            touched = TouchedWindows(submissions, of: products, bundling: bundled)
+            (windows, known) = try await transaction.run(Self.windows(touched.keys, locking), look.2)
         }
-        for reference in distinct { bundles[reference] = resolutions[reference]?.product?.resourceIDs }
 
         var judgement = Judgement(known: known, now: now)
-        for (submission, reference) in zip(submissions, references) { judgement.judge(submission, resolutions[reference]) }
+        for (submission, product) in zip(submissions, products.numbers) { judgement.judge(submission, resolutions[product]) }
 
         let writes =
             judgement.accepted.isEmpty
-            ? .none : try await WindowUpdate(judgement.accepted, windows: windows, known: known.map(\.event)).writes(in: transaction)
+            ? .none : try await WindowUpdate(judgement, touching: touched, windows: windows, known: known.map(\.event)).writes(in: transaction)
         let answers: [[RowPlace]]
         let numbers: [QuarantinedMessage.ID]
         if judgement.kept.isEmpty {
@@ -104,18 +106,8 @@ struct RecordingBatch {
         return (outcomes, writes.written(answers))
     }
 
-    private static func windows(_ keys: [WindowKey], _ locking: Bool) -> Query<[WindowKey: PlacedWindow]> {
+    private static func windows(_ keys: [WindowKey], _ locking: Bool) -> Query<[PlacedWindow?]> {
         locking ? WindowState.locked(keys) : WindowState.of(keys)
-    }
-
-    /// The windows that the submissions touch if they are good, in the order of the key.
-    private func touchedWindows(_ references: [ProductReference], _ bundle: (ProductReference) -> [Resource.ID]?) -> [WindowKey] {
-        var keys: Set<WindowKey> = []
-        for (submission, reference) in zip(submissions, references) {
-            guard let uid = UID(submission.message.uid), let resourceIDs = bundle(reference) else { continue }
-            for resourceID in resourceIDs { keys.insert(WindowKey(resourceID: resourceID, uid: uid)) }
-        }
-        return keys.sorted()
     }
 
     /// The payments that the submissions name by another number than their own.

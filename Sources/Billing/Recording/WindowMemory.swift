@@ -1,4 +1,6 @@
+import Foundation
 import PGClient
+import ProductCatalog
 import Synchronization
 
 /// The windows that this process wrote last, as it left them: what one holds need not be read before it is written again.
@@ -6,66 +8,122 @@ import Synchronization
 /// A guess, which each write holds against the database (`WindowState.update`). It is right as long as nobody else writes the same windows, or moves them;
 /// where somebody does, a batch that relied on it is decided anew, and nothing is remembered for a while.
 final class WindowMemory: Sendable {
-    /// All but the key, which is the dictionary's.
-    private struct Entry {
-        let state: WindowState
-        let version: Int64
-        let place: RowPlace
-    }
-
-    /// Two halves by age: a window that is written goes to the younger one, and when that is full the older one is forgotten.
-    private struct Memory {
-        var young: [WindowKey: Entry] = [:]
-        var old: [WindowKey: Entry] = [:]
-        var silentUntil = ContinuousClock.Instant.now
-    }
-
-    /// Windows of one half: what a hash table of 32,768 places holds, which are 3 MB and the uids that are longer than 15 letters.
-    private static let half = 24_576
+    /// Windows that are remembered: 16 MB, taken from the system as they fill, and far more subscribers than pay in an hour.
+    static let capacity = 1 << 18
     /// How long nothing is remembered after another process was met: where two share their subscribers most batches would meet it, and each that does is
     /// recorded twice. This way it is one a second.
     private static let silence = Duration.seconds(1)
 
+    private struct Memory: ~Copyable {
+        var table = Table(capacity: capacity)
+        var silentUntil = ContinuousClock.now
+    }
+
     private let memory = Mutex(Memory())
 
-    /// Those of the windows that are remembered.
-    func windows(of keys: [WindowKey]) -> [WindowKey: PlacedWindow] {
-        var found: [WindowKey: PlacedWindow] = [:]
-        memory.withLock { memory in
-            if memory.young.isEmpty { return }
-            found.reserveCapacity(keys.count)
-            for key in keys {
-                guard let entry = memory.young[key] ?? memory.old[key] else { continue }
-                found[key] = PlacedWindow(StoredWindow(key: key, state: entry.state, version: entry.version), at: entry.place)
-            }
-        }
-        return found
+    /// What is remembered of each of these windows, in their order; nil where nothing is.
+    func windows(of keys: [WindowKey]) -> [PlacedWindow?] {
+        let hashes = keys.map(\.hashValue)
+        return memory.withLock { memory in hashes.map { memory.table[$0] } }
     }
 
     /// Takes in what was written, once it is committed.
-    func remember(_ windows: [PlacedWindow]) {
+    func remember(_ windows: [(key: WindowKey, window: PlacedWindow)]) {
+        let hashes = windows.map { $0.key.hashValue }
         memory.withLock { memory in
-            guard !windows.isEmpty, memory.silentUntil <= .now else { return }
-            if memory.young.count + windows.count > Self.half {
-                // The room of both is kept: tables that grow and go, again and again, leave the heap in pieces.
-                swap(&memory.young, &memory.old)
-                memory.young.removeAll(keepingCapacity: true)
-            }
-            if memory.young.isEmpty { memory.young.reserveCapacity(Self.half) }
-            // All of a batch, unless its products bundle dozens of resources each.
-            for placed in windows.prefix(Self.half) {
-                let window = placed.window
-                memory.young[window.key] = Entry(state: window.state, version: window.version, place: placed.place)
-            }
+            guard memory.silentUntil <= .now else { return }
+            memory.table.getOlder()
+            for (hash, window) in zip(hashes, windows) { memory.table.put(window.window, under: hash) }
         }
     }
 
     /// Forgets all: another process writes, too.
     func forget() {
         memory.withLock { memory in
-            memory.young.removeAll(keepingCapacity: true)
-            memory.old.removeAll(keepingCapacity: true)
+            memory.table.forget()
             memory.silentUntil = .now + Self.silence
         }
+    }
+}
+
+/// A hash table of fixed size that forgets what is oldest among the few neighbours that compete for a place.
+///
+/// Instead of a key it holds the key's hash, of 64 bits under a seed that nobody outside knows: should two keys ever share one, the write of the wrong
+/// window is refused as any other that was remembered wrong, because the key is part of what is compared. So an entry is a line of the processor's cache and
+/// nothing on the heap.
+private struct Table: ~Copyable {
+    private struct Entry {
+        var hash: Int
+        /// Age of the table when it was put, 0 where there is none.
+        var born: Int
+        var payEndTime, lastEventTime, runStart: Int64
+        var version: Int64
+        var payments, unmatched: Int32
+        var block: UInt32
+        var number: UInt16
+    }
+
+    /// Places from that of its hash on where an entry may lie: with fewer, crowded neighbourhoods forget what is young while others have room.
+    private static let neighbours = 8
+
+    /// From calloc, which hands out pages that are zero and none of the machine's until they are written.
+    private let entries: UnsafeMutablePointer<Entry>
+    private let mask: Int
+    private var age = 1
+    /// What was born until then is forgotten.
+    private var forgotten = 0
+
+    /// - Parameter capacity: a power of two.
+    init(capacity: Int) {
+        precondition(capacity >= Self.neighbours && capacity & (capacity - 1) == 0, "the capacity is a power of two")
+        guard let memory = calloc(capacity, MemoryLayout<Entry>.stride) else { fatalError("out of memory") }
+        entries = memory.bindMemory(to: Entry.self, capacity: capacity)
+        mask = capacity - 1
+    }
+
+    deinit { free(entries) }
+
+    /// What is put from now on is younger than all before.
+    mutating func getOlder() { age += 1 }
+
+    mutating func forget() {
+        forgotten = age
+        age += 1
+    }
+
+    subscript(hash: Int) -> PlacedWindow? {
+        for step in 0..<Self.neighbours {
+            let entry = entries[(hash &+ step) & mask]
+            // An entry lies before the first free place, or nowhere.
+            guard entry.born > forgotten else { return nil }
+            guard entry.hash == hash else { continue }
+            return PlacedWindow(
+                state: WindowState(
+                    payEndTime: Instant(milliseconds: entry.payEndTime), lastEventTime: Instant(milliseconds: entry.lastEventTime),
+                    runStart: Instant(milliseconds: entry.runStart), payments: Int(entry.payments), unmatched: Int(entry.unmatched)),
+                version: entry.version, place: RowPlace(block: entry.block, number: entry.number))
+        }
+        return nil
+    }
+
+    mutating func put(_ window: PlacedWindow, under hash: Int) {
+        let state = window.state
+        // The database holds no larger ones.
+        guard let payments = Int32(exactly: state.payments), let unmatched = Int32(exactly: state.unmatched) else { return }
+        entries[place(for: hash)] = Entry(
+            hash: hash, born: age, payEndTime: state.payEndTime.milliseconds, lastEventTime: state.lastEventTime.milliseconds,
+            runStart: state.runStart.milliseconds, version: window.version, payments: payments, unmatched: unmatched,
+            block: window.place.block, number: window.place.number)
+    }
+
+    /// Its own, or the first free one, or that of the oldest neighbour.
+    private func place(for hash: Int) -> Int {
+        var oldest = hash & mask
+        for step in 0..<Self.neighbours {
+            let place = (hash &+ step) & mask
+            if entries[place].born <= forgotten || entries[place].hash == hash { return place }
+            if entries[place].born < entries[oldest].born { oldest = place }
+        }
+        return oldest
     }
 }

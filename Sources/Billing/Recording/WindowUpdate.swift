@@ -4,84 +4,94 @@ import ProductCatalog
 /// The windows that new events move: from what they were to what they become.
 struct WindowUpdate {
     private let accepted: [AcceptedEvent]
-    private let stored: [WindowKey: PlacedWindow]
+    private let keys: [WindowKey]
+    private let stored: [PlacedWindow?]
     /// What was recorded of the trades that the new events are or name.
     private let trades: [TradeNumber: [PaymentEvent]]
-    private let touched: [WindowKey: [PaymentEvent]]
+    /// By the place of a window in `keys`: the new events that touch it, as places in `accepted`. None for one that only what was not accepted would touch.
+    private let touching: EventsOfWindows
 
     /// - Parameters:
-    ///   - windows: those that are stored, of those that the events touch.
+    ///   - touched: the windows that the judged submissions touch.
+    ///   - windows: what is stored of them, in the order of their keys.
     ///   - known: recorded events, among them all of the trades that the new events are or name.
-    init(_ accepted: [AcceptedEvent], windows: [WindowKey: PlacedWindow], known: [PaymentEvent]) {
-        self.accepted = accepted
+    init(_ judgement: Judgement, touching touched: TouchedWindows, windows: [PlacedWindow?], known: [PaymentEvent]) {
+        accepted = judgement.accepted
+        keys = touched.keys
         stored = windows
         trades = Dictionary(grouping: known, by: { $0.namedPayment })
-        var touched: [WindowKey: [PaymentEvent]] = [:]
-        for accepted in accepted {
-            for resourceID in accepted.product.resourceIDs {
-                touched[WindowKey(resourceID: resourceID, uid: accepted.event.uid), default: []].append(accepted.event)
-            }
-        }
-        self.touched = touched
+        touching = EventsOfWindows(judgement, touching: touched)
     }
 
     /// What inserts the events and writes the windows, in order.
     struct Writes {
-        static let none = Writes(changes: [], queries: [])
+        static let none = Writes(changes: [], new: [], queries: [])
 
-        /// The windows that there were, which the first query writes, unless there are none.
         fileprivate let changes: [WindowState.Change]
+        fileprivate let new: [(key: WindowKey, state: WindowState)]
+        /// First the one that writes the changes, if there are any, and then the one that makes the new windows, if there are any.
         let queries: [Query<[RowPlace]>]
 
-        /// The windows that there were as they are now, of what the queries answered.
-        func written(_ answers: [[RowPlace]]) -> [PlacedWindow] {
-            guard !changes.isEmpty, let places = answers.first else { return [] }
-            return zip(changes, places).map { change, place in
-                let was = change.from.window
-                return PlacedWindow(StoredWindow(key: was.key, state: change.to, version: was.version + 1), at: place)
-            }
+        /// The windows as they are now, of what the queries answered.
+        func written(_ answers: [[RowPlace]]) -> [(WindowKey, PlacedWindow)] {
+            var answers = answers[...]
+            let changed = changes.isEmpty ? [] : answers.removeFirst()
+            let made = new.isEmpty ? [] : answers.removeFirst()
+            return zip(changes, changed).map { ($0.key, PlacedWindow(state: $0.to, version: $0.from.version + 1, place: $1)) }
+                + zip(new, made).map { ($0.key, PlacedWindow(state: $0.state, version: 0, place: $1)) }
         }
     }
 
     /// What is to be written. It fails where another process wrote one of the windows since they were read.
     func writes(in transaction: PGTransaction) async throws -> Writes {
         let next = try await folded(in: transaction)
-        let keys = touched.keys.sorted()
-        let changes = keys.compactMap { key in stored[key].map { WindowState.Change(from: $0, to: next[key] ?? .empty) } }
-        let new = keys.filter { stored[$0] == nil }
+        var changes: [WindowState.Change] = []
+        var new: [(key: WindowKey, state: WindowState)] = []
+        for (place, state) in next.enumerated() {
+            guard let state else { continue }
+            if let stored = stored[place] {
+                changes.append(WindowState.Change(key: keys[place], from: stored, to: state))
+            } else {
+                new.append((keys[place], state))
+            }
+        }
         // One order for all, so that no two batches wait for each other crosswise: windows that there are, as a batch that locks takes them first, then
         // those to be made, then events; each in the order of the key.
-        let events = accepted.sorted { $0.event.identity < $1.event.identity }
         var queries: [Query<[RowPlace]>] = []
         if !changes.isEmpty { queries.append(WindowState.update(changes)) }
-        if !new.isEmpty { queries.append(WindowState.insert(new.map { ($0, next[$0] ?? .empty) }).map { _ in [] }) }
-        queries.append(AcceptedEvent.insert(events).map { _ in [] })
-        return Writes(changes: changes, queries: queries)
+        if !new.isEmpty { queries.append(WindowState.insert(new)) }
+        queries.append(AcceptedEvent.insert(accepted.sorted { $0.event.identity < $1.event.identity }).map { _ in [] })
+        return Writes(changes: changes, new: new, queries: queries)
     }
 
-    /// The next state of each touched window: by the short path where it is what the fold says, by the fold of all events elsewhere.
-    private func folded(in transaction: PGTransaction) async throws -> [WindowKey: WindowState] {
-        var next: [WindowKey: WindowState] = [:]
-        var slow: [WindowKey] = []
-        for (key, events) in touched {
-            if let state = shortPath(from: stored[key]?.window.state ?? .empty, events) {
-                next[key] = state
-            } else if stored[key] == nil {
-                next[key] = WindowState(folding: events)
+    /// The next state of each window that is touched: by the short path where it is what the fold says, by the fold of all events elsewhere.
+    private func folded(in transaction: PGTransaction) async throws -> [WindowState?] {
+        var next = [WindowState?](repeating: nil, count: keys.count)
+        var slow: [Int] = []
+        for place in keys.indices {
+            let events = touching[place]
+            if events.isEmpty { continue }
+            if let state = shortPath(from: stored[place]?.state ?? .empty, events) {
+                next[place] = state
+            } else if stored[place] == nil {
+                next[place] = WindowState(folding: events.map { accepted[$0].event })
             } else {
-                slow.append(key)
+                slow.append(place)
             }
         }
         guard !slow.isEmpty else { return next }
-        let history = try await transaction.run(WindowEvent.history(of: slow.sorted()))
-        for key in slow { next[key] = WindowState(folding: (history[key] ?? []) + (touched[key] ?? [])) }
+        let history = try await transaction.run(WindowEvent.history(of: slow.map { keys[$0] }))
+        for place in slow { next[place] = WindowState(folding: (history[keys[place]] ?? []) + touching[place].map { accepted[$0].event }) }
         return next
     }
 
-    private func shortPath(from state: WindowState, _ events: [PaymentEvent]) -> WindowState? {
-        guard events.count > 1 else { return trade(of: events[0], applied: []).flatMap { state.appending(events[0], trade: $0) } }
+    private func shortPath(from state: WindowState, _ places: ArraySlice<Int>) -> WindowState? {
+        if places.count == 1, let place = places.first {
+            let event = accepted[place].event
+            return trade(of: event, applied: []).flatMap { state.appending(event, trade: $0) }
+        }
         // The order that asks least of the short path; any order that it answers in is right.
-        let events = events.sorted { left, right in
+        let events = places.map { accepted[$0].event }.sorted { left, right in
             left.createTime == right.createTime ? left.kind.rawValue < right.kind.rawValue : left.createTime < right.createTime
         }
         var state = state
@@ -109,6 +119,34 @@ struct WindowUpdate {
         for other in applied where other.namedPayment == number && !add(other) { return nil }
         return trade
     }
+}
+
+/// Which of the accepted events touch each window.
+private struct EventsOfWindows {
+    /// Places of events, those of one window after those of the one before it.
+    private var events: [Int]
+    /// Of each window: where its events begin; and at last, where all end.
+    private var starts: [Int]
+
+    init(_ judgement: Judgement, touching touched: TouchedWindows) {
+        let accepted = judgement.verdicts.indices.filter { if case .accepted = judgement.verdicts[$0] { true } else { false } }
+        var starts = Array(repeating: 0, count: touched.keys.count + 1)
+        for submission in accepted {
+            for window in touched[submission] { starts[window + 1] += 1 }
+        }
+        for window in touched.keys.indices { starts[window + 1] += starts[window] }
+        var events = Array(repeating: 0, count: starts[touched.keys.count])
+        var next = starts
+        for (event, submission) in accepted.enumerated() {
+            for window in touched[submission] {
+                events[next[window]] = event
+                next[window] += 1
+            }
+        }
+        (self.events, self.starts) = (events, starts)
+    }
+
+    subscript(window: Int) -> ArraySlice<Int> { events[starts[window]..<starts[window + 1]] }
 }
 
 extension PaymentEvent.Identity: Comparable {

@@ -28,73 +28,90 @@ extension StoredWindow: PGRowDecodable {
     }
 }
 
-/// A stored window and where its row lies, which spares a search for it when it is written.
-struct PlacedWindow: PGRowDecodable, Sendable {
-    let window: StoredWindow
+/// What is stored of a window whose key is known, and where its row lies, which spares a search for it when it is written.
+struct PlacedWindow: Equatable, Sendable {
+    let state: WindowState
+    /// How often it has been written.
+    let version: Int64
     let place: RowPlace
+}
 
-    init(_ window: StoredWindow, at place: RowPlace) {
-        (self.window, self.place) = (window, place)
-    }
+/// A window that was found, and the number from 1 of the key that it was looked for by.
+private struct FoundWindow: PGRowDecodable, Sendable {
+    let number: Int
+    let window: PlacedWindow
+
+    static let columns: SQL = "w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched, w.version"
 
     init(row: PGRow) throws(PGError) {
-        let (resourceID, uid): (Resource.ID, UID)
         let (payEndTime, lastEventTime, runStart): (Instant, Instant, Instant)
         let (payments, unmatched): (Int, Int)
-        let version: Int64
-        (place, resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
-        window = StoredWindow((resourceID, uid, payEndTime, lastEventTime, runStart, payments, unmatched, version))
+        let (version, place): (Int64, RowPlace)
+        (number, place, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
+        let state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: runStart, payments: payments, unmatched: unmatched)
+        window = PlacedWindow(state: state, version: version, place: place)
     }
 }
 
 extension WindowState {
-    /// The windows that there are of these keys. Key by key (offset 0), whatever the planner believes of a table that was never analyzed.
-    static func of(_ keys: [WindowKey]) -> Query<[WindowKey: PlacedWindow]> {
-        let rows: Query<[PlacedWindow]> = SQL(
+    /// The windows of these keys in their order, nil where there is none. Key by key (offset 0), whatever the planner believes of a table that was never
+    /// analyzed.
+    static func of(_ keys: [WindowKey]) -> Query<[PlacedWindow?]> {
+        SQL(
             """
-            select w.place, \(StoredWindow.columns)
-            from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
+            select k.n, w.place, \(FoundWindow.columns)
+            from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality as k (resource_id, uid, n)
             cross join lateral (
                 select s.*, s.ctid as place from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
             ) as w
             """
-        ).all()
-        return rows.map(byKey)
+        ).all(FoundWindow.self).map { inOrder($0, of: keys) }
     }
 
     /// The same, locked until the end of the transaction in key order, which keeps two batches from waiting for each other crosswise.
-    static func locked(_ keys: [WindowKey]) -> Query<[WindowKey: PlacedWindow]> {
-        let rows: Query<[PlacedWindow]> = SQL(
+    static func locked(_ keys: [WindowKey]) -> Query<[PlacedWindow?]> {
+        SQL(
             """
-            select w.ctid, \(StoredWindow.columns)
-            from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) as k (resource_id, uid)
+            select k.n, w.ctid, \(FoundWindow.columns)
+            from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality as k (resource_id, uid, n)
             join paid_window w on w.resource_id = k.resource_id and w.uid = k.uid collate "C"
             order by w.uid, w.resource_id
             for update of w
             """
-        ).all()
-        return rows.map(byKey)
+        ).all(FoundWindow.self).map { inOrder($0, of: keys) }
     }
 
-    private static func byKey(_ rows: [PlacedWindow]) -> [WindowKey: PlacedWindow] {
-        Dictionary(rows.map { ($0.window.key, $0) }, uniquingKeysWith: { first, _ in first })
+    private static func inOrder(_ found: [FoundWindow], of keys: [WindowKey]) -> [PlacedWindow?] {
+        var windows = [PlacedWindow?](repeating: nil, count: keys.count)
+        for found in found { windows[found.number - 1] = found.window }
+        return windows
     }
 
-    /// Makes windows strictly: one that another process made meanwhile makes the statement fail, and the batch is decided anew.
-    static func insert(_ windows: [(key: WindowKey, state: WindowState)]) -> Query<Int> {
+    /// Makes windows strictly: one that another process made meanwhile makes the statement fail, and the batch is decided anew. It answers where they lie, in
+    /// the order given.
+    static func insert(_ windows: [(key: WindowKey, state: WindowState)]) -> Query<[RowPlace]> {
         SQL(
             """
-            insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
-            select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched
-            from unnest(\(windows.map { $0.key.resourceID }), \(windows.map { $0.key.uid }), \(windows.map { $0.state.payEndTime }),
-                        \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }), \(windows.map { $0.state.unmatched }))
-                as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+            with made as (
+                insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched
+                from unnest(\(windows.map { $0.key.resourceID }), \(windows.map { $0.key.uid }), \(windows.map { $0.state.payEndTime }),
+                            \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }),
+                            \(windows.map { $0.state.unmatched }))
+                    as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                returning ctid
+            )
+            select array_agg(ctid) from made
             """
-        ).execute
+        ).value()
     }
 
     /// A window as it was read or last written, and what it becomes.
-    typealias Change = (from: PlacedWindow, to: WindowState)
+    struct Change {
+        let key: WindowKey
+        let from: PlacedWindow
+        let to: WindowState
+    }
 
     /// Writes the next states of windows, each where it lies; it answers where they lie from now on, in the order given.
     ///
@@ -111,10 +128,10 @@ extension WindowState {
                 update paid_window w
                 set pay_end_time = k.pay_end_time, last_event_time = k.last_event_time, run_start = k.run_start, payments = k.payments,
                     unmatched = k.unmatched, version = w.version + 1
-                from unnest(\(changes.map { $0.from.place }), \(changes.map { $0.from.window.key.resourceID }), \(changes.map { $0.from.window.key.uid }),
-                            \(changes.map { $0.from.window.state.payEndTime }), \(changes.map { $0.from.window.state.lastEventTime }),
-                            \(changes.map { $0.from.window.state.runStart }), \(changes.map { $0.from.window.state.payments }),
-                            \(changes.map { $0.from.window.state.unmatched }), \(changes.map { $0.from.window.version }),
+                from unnest(\(changes.map { $0.from.place }), \(changes.map { $0.key.resourceID }), \(changes.map { $0.key.uid }),
+                            \(changes.map { $0.from.state.payEndTime }), \(changes.map { $0.from.state.lastEventTime }),
+                            \(changes.map { $0.from.state.runStart }), \(changes.map { $0.from.state.payments }),
+                            \(changes.map { $0.from.state.unmatched }), \(changes.map { $0.from.version }),
                             \(changes.map { $0.to.payEndTime }), \(changes.map { $0.to.lastEventTime }), \(changes.map { $0.to.runStart }),
                             \(changes.map { $0.to.payments }), \(changes.map { $0.to.unmatched }))
                     with ordinality
