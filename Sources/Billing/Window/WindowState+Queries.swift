@@ -94,11 +94,9 @@ extension WindowState {
             """
             with made as (
                 insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
-                select resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched
-                from unnest(\(windows.map { $0.key.resourceID }), \(windows.map { $0.key.uid }), \(windows.map { $0.state.payEndTime }),
-                            \(windows.map { $0.state.lastEventTime }), \(windows.map { $0.state.runStart }), \(windows.map { $0.state.payments }),
-                            \(windows.map { $0.state.unmatched }))
-                    as w (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                select unnest(\(windows.map { $0.key.resourceID })), unnest(\(windows.map { $0.key.uid })), unnest(\(windows.map { $0.state.payEndTime })),
+                       unnest(\(windows.map { $0.state.lastEventTime })), unnest(\(windows.map { $0.state.runStart })),
+                       unnest(\(windows.map { $0.state.payments })), unnest(\(windows.map { $0.state.unmatched }))
                 returning ctid
             )
             select array_agg(ctid) from made
@@ -128,22 +126,25 @@ extension WindowState {
                 update paid_window w
                 set pay_end_time = k.pay_end_time, last_event_time = k.last_event_time, run_start = k.run_start, payments = k.payments,
                     unmatched = k.unmatched, version = w.version + 1
-                from unnest(\(changes.map { $0.from.place }), \(changes.map { $0.key.resourceID }), \(changes.map { $0.key.uid }),
-                            \(changes.map { $0.from.state.payEndTime }), \(changes.map { $0.from.state.lastEventTime }),
-                            \(changes.map { $0.from.state.runStart }), \(changes.map { $0.from.state.payments }),
-                            \(changes.map { $0.from.state.unmatched }), \(changes.map { $0.from.version }),
-                            \(changes.map { $0.to.payEndTime }), \(changes.map { $0.to.lastEventTime }), \(changes.map { $0.to.runStart }),
-                            \(changes.map { $0.to.payments }), \(changes.map { $0.to.unmatched }))
-                    with ordinality
-                    as k (place, resource_id, uid, was_end_time, was_last_event_time, was_run_start, was_payments, was_unmatched, was_version,
-                          pay_end_time, last_event_time, run_start, payments, unmatched, n)
+                from (
+                    select unnest(\(changes.map { $0.from.place })) as place, unnest(\(changes.map { $0.key.resourceID })) as resource_id,
+                           unnest(\(changes.map { $0.key.uid })) as uid, unnest(\(changes.map { $0.from.version })) as was_version,
+                           unnest(\(changes.map { $0.from.state.payEndTime })) as was_end_time,
+                           unnest(\(changes.map { $0.from.state.lastEventTime })) as was_last_event_time,
+                           unnest(\(changes.map { $0.from.state.runStart })) as was_run_start,
+                           unnest(\(changes.map { $0.from.state.payments })) as was_payments,
+                           unnest(\(changes.map { $0.from.state.unmatched })) as was_unmatched,
+                           unnest(\(changes.map { $0.to.payEndTime })) as pay_end_time, unnest(\(changes.map { $0.to.lastEventTime })) as last_event_time,
+                           unnest(\(changes.map { $0.to.runStart })) as run_start, unnest(\(changes.map { $0.to.payments })) as payments,
+                           unnest(\(changes.map { $0.to.unmatched })) as unmatched
+                ) as k
                 where w.ctid = k.place
                   and (w.resource_id, w.uid, w.version, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched)
                       is not distinct from (k.resource_id, k.uid collate "C", k.was_version, k.was_end_time, k.was_last_event_time, k.was_run_start,
                                             k.was_payments, k.was_unmatched)
-                returning k.n, w.ctid
+                returning w.ctid
             )
-            select array_agg(ctid order by n) from written having all_written(count(*), \(changes.count))
+            select array_agg(ctid) from written having all_written(count(*), \(changes.count))
             """
         ).value()
     }
