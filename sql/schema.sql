@@ -112,7 +112,7 @@ CREATE TABLE public.paid_window (
     payments integer NOT NULL,
     unmatched integer NOT NULL,
     uid text NOT NULL COLLATE pg_catalog."C",
-    run_start bigint DEFAULT 0 NOT NULL,
+    plain_since bigint DEFAULT 0 NOT NULL,
     version bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
@@ -588,7 +588,7 @@ GRANT UPDATE(payments) ON TABLE public.paid_window TO market_server;
 
 GRANT UPDATE(unmatched) ON TABLE public.paid_window TO market_server;
 
-GRANT UPDATE(run_start) ON TABLE public.paid_window TO market_server;
+GRANT UPDATE(plain_since) ON TABLE public.paid_window TO market_server;
 
 GRANT UPDATE(version) ON TABLE public.paid_window TO market_server;
 

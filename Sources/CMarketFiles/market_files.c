@@ -18,6 +18,9 @@ static const unsigned char migration_0004[] = {
 static const unsigned char migration_0005[] = {
 #embed "../../sql/migrations/0005_written_windows.sql"
 };
+static const unsigned char migration_0006[] = {
+#embed "../../sql/migrations/0006_plain_since.sql"
+};
 static const unsigned char invariants[] = {
 #embed "../../sql/invariants.sql"
 };
@@ -32,6 +35,7 @@ static const struct market_file migrations[] = {
     { "0003_billing.sql", migration_0003, sizeof migration_0003 },
     { "0004_window_short_path.sql", migration_0004, sizeof migration_0004 },
     { "0005_written_windows.sql", migration_0005, sizeof migration_0005 },
+    { "0006_plain_since.sql", migration_0006, sizeof migration_0006 },
 };
 
 struct market_file market_migration(size_t index) {

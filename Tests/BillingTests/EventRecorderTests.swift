@@ -142,6 +142,11 @@ struct EventRecorderTests {
         try await BillingFixture.with { market in
             _ = try await market.recorder.record(BillingFixture.submission(BillingFixture.sample))
             #expect(try await Verification.run(on: market.client).agrees)
+            // "Not known" is what an older market has of many: it costs a fold, and is no drift.
+            try await market.database.asOwner("update paid_window set plain_since = 0 where resource_id = 101")
+            #expect(try await Verification.run(on: market.client).agrees)
+            try await market.database.asOwner("update paid_window set plain_since = 5 where resource_id = 101")
+            #expect(try await Verification.run(on: market.client).driftCount == 1)
             for damage in [
                 "update paid_window set pay_end_time = pay_end_time + 1 where resource_id = 101",
                 "delete from paid_window where resource_id = 102",

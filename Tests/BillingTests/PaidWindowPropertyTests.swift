@@ -22,7 +22,7 @@ struct PaidWindowPropertyTests {
     func shortPathEqualsFold() throws {
         let uid = try #require(UID("UID_random"))
         var answered: [PaymentEvent.Kind: (inOrder: Int, late: Int)] = [.payment: (0, 0), .refund: (0, 0)]
-        var unmatched = 0
+        var (unmatched, emptied, afterOdd) = (0, 0, 0)
         for seed in UInt64(0)..<20_000 {
             var history = RandomHistory(random: SeededRandomSource(seed: seed))
             var events = history.make(uid: uid, products: [.init(rawValue: 1)]).shuffled(using: &history.random.generator)
@@ -42,11 +42,20 @@ struct PaidWindowPropertyTests {
                 if let short = state.appending(event, trade: trade(of: event, in: past)) {
                     try #require(short == folded, "seed \(seed), event \(index)")
                     if short.unmatched > state.unmatched { unmatched += 1 }
+                    if short.payEndTime == .never, state.payEndTime != .never { emptied += 1 }
+                    if event.kind == .refund, short.unmatched == state.unmatched, state.unmatched > 0 { afterOdd += 1 }
                     if event.createTime > state.lastEventTime {
                         answered[event.kind]?.inOrder += 1
                     } else {
                         answered[event.kind]?.late += 1
                     }
+                }
+                // Of a window of which it is not known since when it is plain, the next step is right, or left to the fold.
+                var blind = state
+                blind.plainSince = .never
+                if var short = blind.appending(event, trade: trade(of: event, in: past)) {
+                    if short.plainSince == .never { short.plainSince = folded.plainSince }
+                    try #require(short == folded, "seed \(seed), event \(index), blind")
                 }
                 state = folded
             }
@@ -56,6 +65,8 @@ struct PaidWindowPropertyTests {
         #expect(answered[.payment]?.late ?? 0 > 1_000)
         #expect(answered[.refund]?.inOrder ?? 0 > 1_000)
         #expect(unmatched > 500)
+        #expect(emptied > 200)
+        #expect(afterOdd > 100)
     }
 
     private func trade(of event: PaymentEvent, in past: some Sequence<PaymentEvent>) -> WindowState.Trade {

@@ -53,7 +53,7 @@ struct WindowMemoryTests {
             // By hand, or as a database that was taken back in time has it: all but one field as remembered.
             "update paid_window set pay_end_time = pay_end_time + 5",
             "update paid_window set last_event_time = last_event_time - 5",
-            "update paid_window set run_start = 0",
+            "update paid_window set plain_since = 0",
             "update paid_window set payments = payments + 5",
             "update paid_window set unmatched = 1",
             // The same elsewhere; and another in its place.
@@ -61,7 +61,7 @@ struct WindowMemoryTests {
             """
             update paid_window set uid = 'UID_other';
             insert into paid_window
-            select resource_id, pay_end_time, last_event_time, payments, unmatched, 'UID_remembered', run_start, version from paid_window
+            select resource_id, pay_end_time, last_event_time, payments, unmatched, 'UID_remembered', plain_since, version from paid_window
             """,
         ])
     func overtaken(change: String) async throws {
@@ -103,7 +103,7 @@ struct WindowMemoryTests {
             PlacedWindow(
                 state: WindowState(
                     payEndTime: Instant(milliseconds: Int64(number) + 4), lastEventTime: Instant(milliseconds: Int64(number) + 3),
-                    runStart: Instant(milliseconds: Int64(number) + 2), payments: number, unmatched: number + 1),
+                    plainSince: Instant(milliseconds: Int64(number) + 2), payments: number, unmatched: number + 1),
                 version: Int64(number) + 5, place: RowPlace(block: UInt32(number), number: UInt16(number % 200)))
         }
         let all = 3 * WindowMemory.capacity

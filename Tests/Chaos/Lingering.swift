@@ -34,7 +34,7 @@ struct Lingering: Sendable {
                 ).execute,
                 SQL(
                     """
-                    insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                    insert into paid_window (resource_id, uid, pay_end_time, last_event_time, plain_since, payments, unmatched)
                     select \(market.topicId), uid, create_time + add_time, create_time, create_time, 1, 0
                     from payment_event
                     where trade_no like 'AUDIENCE-%'

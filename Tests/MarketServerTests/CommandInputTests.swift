@@ -57,8 +57,8 @@ struct CommandInputTests {
         #expect(
             Verification.Drift.differences(.empty, other) == ("0 refunds without a known payment", "1 refunds without a known payment"))
         other = .empty
-        other.runStart = Instant(milliseconds: 5)
-        #expect(Verification.Drift.differences(other, .empty) == ("run start 5", "run start never"))
+        other.plainSince = Instant(milliseconds: 5)
+        #expect(Verification.Drift.differences(other, .empty) == ("plain since 5", "plain since never"))
         #expect(Verification.Drift.differences(nil, other).stored == "nothing")
     }
 

@@ -107,43 +107,55 @@ struct JSONParser {
         return byte != close
     }
 
-    private mutating func digits() -> Int {
+    /// - Returns: how many there are, and what they say as long as they are no more than an Int64 holds, 18.
+    private mutating func digits() -> (count: Int, value: Int64) {
         let start = at
-        while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { at += 1 }
-        return at - start
+        var value: Int64 = 0
+        while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+            value = value &* 10 &+ Int64(byte &- UInt8(ascii: "0"))
+            at += 1
+        }
+        return (at - start, value)
     }
 
     private mutating func number() throws(JSONSyntaxError) -> JSONValue {
         let start = at
-        if next == UInt8(ascii: "-") { at += 1 }
+        let isNegative = next == UInt8(ascii: "-")
+        if isNegative { at += 1 }
         let leadingZero = next == UInt8(ascii: "0")
-        let count = digits()
+        let (count, magnitude) = digits()
         guard count > 0, !leadingZero || count == 1 else { throw error("no JSON number") }
         var whole = true
         if next == UInt8(ascii: ".") {
             at += 1
             whole = false
-            guard digits() > 0 else { throw error("no JSON number") }
+            guard digits().count > 0 else { throw error("no JSON number") }
         }
         if next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
             at += 1
             whole = false
             if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { at += 1 }
-            guard digits() > 0 else { throw error("no JSON number") }
+            guard digits().count > 0 else { throw error("no JSON number") }
         }
-        let text = String(decoding: bytes[start..<at], as: UTF8.self)
         // 2^53 - 1 has 16 digits.
-        guard whole, count <= 16, let value = Int64(text), value.magnitude <= 9_007_199_254_740_991 else { return .number(text) }
-        return .integer(value)
+        guard whole, count <= 16, magnitude <= 9_007_199_254_740_991 else {
+            return .number(String(decoding: bytes[start..<at], as: UTF8.self))
+        }
+        return .integer(isNegative ? -magnitude : magnitude)
     }
 
     private mutating func string() throws(JSONSyntaxError) -> String {
         at += 1
         let start = at
-        // The common case: no escape, so the bytes between the quotes are the text.
-        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { at += 1 }
+        // The common case: no escape, so the bytes between the quotes are the text; and all of it ASCII, which needs no second look.
+        var seen: UInt8 = 0
+        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+            seen |= byte
+            at += 1
+        }
         if next == UInt8(ascii: "\"") {
             defer { at += 1 }
+            if seen < 0x80 { return bytes.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[start..<at]), as: UTF8.self) } }
             return try utf8(bytes[start..<at])
         }
         var text = Array(bytes[start..<at])

@@ -12,7 +12,7 @@ struct CurrentWindow: PGRowDecodable, Sendable {
     }
 
     fileprivate init(payEndTime: Instant, lastEventTime: Instant, now: Instant) {
-        state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: .never, payments: 0, unmatched: 0)
+        state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, plainSince: .never, payments: 0, unmatched: 0)
         self.now = now
     }
 

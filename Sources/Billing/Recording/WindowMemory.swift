@@ -56,7 +56,7 @@ private struct Table: ~Copyable {
         var hash: Int
         /// Age of the table when it was put, 0 where there is none.
         var born: Int
-        var payEndTime, lastEventTime, runStart: Int64
+        var payEndTime, lastEventTime, plainSince: Int64
         var version: Int64
         var payments, unmatched: Int32
         var block: UInt32
@@ -100,7 +100,7 @@ private struct Table: ~Copyable {
             return PlacedWindow(
                 state: WindowState(
                     payEndTime: Instant(milliseconds: entry.payEndTime), lastEventTime: Instant(milliseconds: entry.lastEventTime),
-                    runStart: Instant(milliseconds: entry.runStart), payments: Int(entry.payments), unmatched: Int(entry.unmatched)),
+                    plainSince: Instant(milliseconds: entry.plainSince), payments: Int(entry.payments), unmatched: Int(entry.unmatched)),
                 version: entry.version, place: RowPlace(block: entry.block, number: entry.number))
         }
         return nil
@@ -112,7 +112,7 @@ private struct Table: ~Copyable {
         guard let payments = Int32(exactly: state.payments), let unmatched = Int32(exactly: state.unmatched) else { return }
         entries[place(for: hash)] = Entry(
             hash: hash, born: age, payEndTime: state.payEndTime.milliseconds, lastEventTime: state.lastEventTime.milliseconds,
-            runStart: state.runStart.milliseconds, version: window.version, payments: payments, unmatched: unmatched,
+            plainSince: state.plainSince.milliseconds, version: window.version, payments: payments, unmatched: unmatched,
             block: window.place.block, number: window.place.number)
     }
 

@@ -60,8 +60,14 @@ struct WindowUpdate {
         var queries: [Query<[RowPlace]>] = []
         if !changes.isEmpty { queries.append(WindowState.update(changes)) }
         if !new.isEmpty { queries.append(WindowState.insert(new)) }
-        queries.append(AcceptedEvent.insert(accepted.sorted { $0.event.identity < $1.event.identity }).map { _ in [] })
+        queries.append(AcceptedEvent.insert(inOrderOfKey).map { _ in [] })
         return Writes(changes: changes, new: new, queries: queries)
+    }
+
+    /// The accepted events in the order of the key that keeps them apart. Their places are sorted: the events are large to move.
+    private var inOrderOfKey: [AcceptedEvent] {
+        let order = accepted.indices.sorted { accepted[$0].event.identity < accepted[$1].event.identity }
+        return order.map { accepted[$0] }
     }
 
     /// The next state of each window that is touched: by the short path where it is what the fold says, by the fold of all events elsewhere.

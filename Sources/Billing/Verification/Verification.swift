@@ -65,12 +65,19 @@ public struct Verification: Sendable {
     private mutating func compare(_ derived: [WindowKey: WindowState], _ stored: [WindowKey: WindowState]) {
         for key in Set(derived.keys).union(stored.keys) {
             unmatched += derived[key]?.unmatched ?? 0
-            guard derived[key] != stored[key] else { continue }
+            guard !Self.agree(stored[key], derived[key]) else { continue }
             driftCount += 1
             if drifts.count < Self.shown {
                 drifts.append(Drift(resourceID: key.resourceID, uid: key.uid, stored: stored[key], derived: derived[key]))
             }
         }
+    }
+
+    /// That only the fold can tell is never wrong of a window, if dear.
+    private static func agree(_ stored: WindowState?, _ derived: WindowState?) -> Bool {
+        guard var stored, let derived else { return stored == derived }
+        if stored.plainSince == .never { stored.plainSince = derived.plainSince }
+        return stored == derived
     }
 
     /// Every event once for each window that it belongs to.

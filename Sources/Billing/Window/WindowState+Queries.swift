@@ -13,13 +13,13 @@ extension StoredWindow: PGRowDecodable {
     typealias Columns = (Resource.ID, UID, Instant, Instant, Instant, Int, Int, Int64)
 
     /// The columns that `init(_:)` reads, of paid_window w.
-    static let columns: SQL = "w.resource_id, w.uid, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched, w.version"
+    static let columns: SQL = "w.resource_id, w.uid, w.pay_end_time, w.last_event_time, w.plain_since, w.payments, w.unmatched, w.version"
 
     init(_ columns: Columns) {
         self.init(
             key: WindowKey(resourceID: columns.0, uid: columns.1),
             state: WindowState(
-                payEndTime: columns.2, lastEventTime: columns.3, runStart: columns.4, payments: columns.5, unmatched: columns.6),
+                payEndTime: columns.2, lastEventTime: columns.3, plainSince: columns.4, payments: columns.5, unmatched: columns.6),
             version: columns.7)
     }
 
@@ -41,14 +41,14 @@ private struct FoundWindow: PGRowDecodable, Sendable {
     let number: Int
     let window: PlacedWindow
 
-    static let columns: SQL = "w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched, w.version"
+    static let columns: SQL = "w.pay_end_time, w.last_event_time, w.plain_since, w.payments, w.unmatched, w.version"
 
     init(row: PGRow) throws(PGError) {
-        let (payEndTime, lastEventTime, runStart): (Instant, Instant, Instant)
+        let (payEndTime, lastEventTime, plainSince): (Instant, Instant, Instant)
         let (payments, unmatched): (Int, Int)
         let (version, place): (Int64, RowPlace)
-        (number, place, payEndTime, lastEventTime, runStart, payments, unmatched, version) = try row.decode()
-        let state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, runStart: runStart, payments: payments, unmatched: unmatched)
+        (number, place, payEndTime, lastEventTime, plainSince, payments, unmatched, version) = try row.decode()
+        let state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, plainSince: plainSince, payments: payments, unmatched: unmatched)
         window = PlacedWindow(state: state, version: version, place: place)
     }
 }
@@ -93,9 +93,9 @@ extension WindowState {
         SQL(
             """
             with made as (
-                insert into paid_window (resource_id, uid, pay_end_time, last_event_time, run_start, payments, unmatched)
+                insert into paid_window (resource_id, uid, pay_end_time, last_event_time, plain_since, payments, unmatched)
                 select unnest(\(windows.map { $0.key.resourceID })), unnest(\(windows.map { $0.key.uid })), unnest(\(windows.map { $0.state.payEndTime })),
-                       unnest(\(windows.map { $0.state.lastEventTime })), unnest(\(windows.map { $0.state.runStart })),
+                       unnest(\(windows.map { $0.state.lastEventTime })), unnest(\(windows.map { $0.state.plainSince })),
                        unnest(\(windows.map { $0.state.payments })), unnest(\(windows.map { $0.state.unmatched }))
                 returning ctid
             )
@@ -124,23 +124,23 @@ extension WindowState {
             """
             with written as (
                 update paid_window w
-                set pay_end_time = k.pay_end_time, last_event_time = k.last_event_time, run_start = k.run_start, payments = k.payments,
+                set pay_end_time = k.pay_end_time, last_event_time = k.last_event_time, plain_since = k.plain_since, payments = k.payments,
                     unmatched = k.unmatched, version = w.version + 1
                 from (
                     select unnest(\(changes.map { $0.from.place })) as place, unnest(\(changes.map { $0.key.resourceID })) as resource_id,
                            unnest(\(changes.map { $0.key.uid })) as uid, unnest(\(changes.map { $0.from.version })) as was_version,
                            unnest(\(changes.map { $0.from.state.payEndTime })) as was_end_time,
                            unnest(\(changes.map { $0.from.state.lastEventTime })) as was_last_event_time,
-                           unnest(\(changes.map { $0.from.state.runStart })) as was_run_start,
+                           unnest(\(changes.map { $0.from.state.plainSince })) as was_plain_since,
                            unnest(\(changes.map { $0.from.state.payments })) as was_payments,
                            unnest(\(changes.map { $0.from.state.unmatched })) as was_unmatched,
                            unnest(\(changes.map { $0.to.payEndTime })) as pay_end_time, unnest(\(changes.map { $0.to.lastEventTime })) as last_event_time,
-                           unnest(\(changes.map { $0.to.runStart })) as run_start, unnest(\(changes.map { $0.to.payments })) as payments,
+                           unnest(\(changes.map { $0.to.plainSince })) as plain_since, unnest(\(changes.map { $0.to.payments })) as payments,
                            unnest(\(changes.map { $0.to.unmatched })) as unmatched
                 ) as k
                 where w.ctid = k.place
-                  and (w.resource_id, w.uid, w.version, w.pay_end_time, w.last_event_time, w.run_start, w.payments, w.unmatched)
-                      is not distinct from (k.resource_id, k.uid collate "C", k.was_version, k.was_end_time, k.was_last_event_time, k.was_run_start,
+                  and (w.resource_id, w.uid, w.version, w.pay_end_time, w.last_event_time, w.plain_since, w.payments, w.unmatched)
+                      is not distinct from (k.resource_id, k.uid collate "C", k.was_version, k.was_end_time, k.was_last_event_time, k.was_plain_since,
                                             k.was_payments, k.was_unmatched)
                 returning w.ctid
             )

@@ -40,7 +40,7 @@ extension WindowState {
     /// A payment later than all that was folded is the fold's last step, and that step looks at nothing but the end of the last run.
     private func afterNewest(_ payment: PaymentEvent) -> WindowState {
         var next = self
-        if payEndTime == .never || payment.createTime > payEndTime { next.runStart = payment.createTime }
+        if payEndTime == .never || payment.createTime > payEndTime { next.plainSince = payment.createTime }
         next.payEndTime = min(max(payment.createTime, payEndTime) + payment.addTime, .last)
         next.payments += 1
         return next
@@ -49,19 +49,23 @@ extension WindowState {
     /// A payment that comes late, into the last run: it lengthens the run by what it bought, because each event behind it still does what it did: a
     /// payment finds the run longer, and a refund takes what it names from the run that it took it from.
     private func afterLate(_ payment: PaymentEvent) -> WindowState? {
-        guard runStart != .never, payment.createTime > runStart, payment.createTime <= payEndTime else { return nil }
+        guard plainSince != .never, payment.createTime > plainSince, payment.createTime <= payEndTime else { return nil }
         var next = self
         next.payEndTime = min(payEndTime + payment.addTime, .last)
         next.payments += 1
         return next
     }
 
-    /// A refund later than all that was folded, of a payment in the last run, that leaves the run some time.
+    /// A refund later than all that was folded, of a payment in the last run, that leaves the run some time; or that takes back all there ever was.
     private func after(_ refund: PaymentEvent, of payment: PaymentEvent, left: TimeSpan) -> WindowState? {
-        guard runStart != .never, payment.createTime >= runStart, payment.createTime <= refund.createTime else { return nil }
+        guard plainSince != .never, payment.createTime >= plainSince, payment.createTime <= refund.createTime else { return nil }
         let taken = min(left.milliseconds, Trade.time(of: refund))
-        guard taken > 0, payEndTime.milliseconds - taken > runStart.milliseconds else { return nil }
         var next = self
+        if payments == 1, payEndTime.milliseconds - taken == payment.createTime.milliseconds {
+            (next.payEndTime, next.plainSince) = (.never, .never)
+            return next
+        }
+        guard taken > 0, payEndTime.milliseconds - taken > plainSince.milliseconds else { return nil }
         next.payEndTime = Instant(milliseconds: payEndTime.milliseconds - taken)
         return next
     }
@@ -70,11 +74,11 @@ extension WindowState {
     private func afterUnmatched(_ refund: PaymentEvent) -> WindowState? {
         var next = self
         next.unmatched += 1
-        // From here on a grant may have less left than its own refunds took.
-        next.runStart = .never
         guard payEndTime != .never else { return next }
-        guard runStart != .never, payEndTime.milliseconds - Trade.time(of: refund) > runStart.milliseconds else { return nil }
+        guard plainSince != .never, payEndTime.milliseconds - Trade.time(of: refund) > plainSince.milliseconds else { return nil }
         next.payEndTime = Instant(milliseconds: payEndTime.milliseconds - Trade.time(of: refund))
+        // A grant from before may have less left than its own refunds took.
+        next.plainSince = Self.plain(after: refund.createTime)
         return next
     }
 }

@@ -21,7 +21,7 @@ extension Verification.Drift {
     private static func fields(_ state: WindowState?) -> [String]? {
         state.map {
             [
-                "payEndTime \(text($0.payEndTime))", "last event \(text($0.lastEventTime))", "run start \(text($0.runStart))",
+                "payEndTime \(text($0.payEndTime))", "last event \(text($0.lastEventTime))", "plain since \(text($0.plainSince))",
                 "\($0.payments) payments", "\($0.unmatched) refunds without a known payment",
             ]
         }
