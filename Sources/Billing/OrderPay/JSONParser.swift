@@ -155,7 +155,9 @@ struct JSONParser {
         }
         if next == UInt8(ascii: "\"") {
             defer { at += 1 }
-            if seen < 0x80 { return bytes.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[start..<at]), as: UTF8.self) } }
+            if seen < 0x80 {
+                return bytes.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[start..<at]), as: UTF8.self) }
+            }
             return try utf8(bytes[start..<at])
         }
         var text = Array(bytes[start..<at])

@@ -33,7 +33,9 @@ struct CurrentWindow: PGRowDecodable, Sendable {
         """
         with clock as materialized (select now_ms() as now)
         select coalesce(w.pay_end_time, 0), coalesce(w.last_event_time, 0), clock.now\(more)
-        from clock, unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality k (resource_id, uid, n)
+        from clock, (
+            select unnest(\(keys.map { $0.resourceID })) as resource_id, unnest(\(keys.map { $0.uid })) as uid, generate_series(bigint '1', \(keys.count)) as n
+        ) as k
         left join lateral (
             select * from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
         ) as w on true

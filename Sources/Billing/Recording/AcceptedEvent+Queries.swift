@@ -5,7 +5,7 @@ extension AcceptedEvent {
     /// Inserts strictly: an event that another process recorded meanwhile makes the statement fail, and the batch is decided anew.
     ///
     /// Arrays unnested beside each other in `select` go row by row; in `from` each would be written to a table of its own first, which costs as much as a
-    /// fifth of the insertion.
+    /// sixth of the insertion.
     static func insert(_ events: [AcceptedEvent]) -> Query<Int> {
         SQL(
             """

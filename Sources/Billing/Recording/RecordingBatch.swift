@@ -84,7 +84,8 @@ struct RecordingBatch {
 
         let writes =
             judgement.accepted.isEmpty
-            ? .none : try await WindowUpdate(judgement, touching: touched, windows: windows, known: known.map(\.event)).writes(in: transaction)
+            ? .none
+            : try await WindowUpdate(judgement, touching: touched, windows: windows, known: known.map(\.event)).writes(in: transaction)
         let answers: [[RowPlace]]
         let numbers: [QuarantinedMessage.ID]
         if judgement.kept.isEmpty {

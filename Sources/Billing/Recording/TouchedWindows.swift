@@ -27,7 +27,9 @@ struct TouchedWindows {
         // Numbers are cheaper to sort than texts, and many a subscriber stands behind several touches.
         let ranks = subscribers.ranks()
         for index in touches.indices { touches[index].subscriber = ranks[touches[index].subscriber] }
-        let order = touches.indices.sorted { (touches[$0].subscriber, touches[$0].resource) < (touches[$1].subscriber, touches[$1].resource) }
+        let order = touches.indices.sorted {
+            (touches[$0].subscriber, touches[$0].resource) < (touches[$1].subscriber, touches[$1].resource)
+        }
         var keys: [WindowKey] = []
         keys.reserveCapacity(touches.count)
         var places = Array(repeating: 0, count: touches.count)

@@ -66,8 +66,8 @@ struct WindowUpdate {
 
     /// The accepted events in the order of the key that keeps them apart. Their places are sorted: the events are large to move.
     private var inOrderOfKey: [AcceptedEvent] {
-        let order = accepted.indices.sorted { accepted[$0].event.identity < accepted[$1].event.identity }
-        return order.map { accepted[$0] }
+        let numbers = accepted.map { $0.event.identity }
+        return numbers.indices.sorted { numbers[$0] < numbers[$1] }.map { accepted[$0] }
     }
 
     /// The next state of each window that is touched: by the short path where it is what the fold says, by the fold of all events elsewhere.

@@ -48,7 +48,8 @@ private struct FoundWindow: PGRowDecodable, Sendable {
         let (payments, unmatched): (Int, Int)
         let (version, place): (Int64, RowPlace)
         (number, place, payEndTime, lastEventTime, plainSince, payments, unmatched, version) = try row.decode()
-        let state = WindowState(payEndTime: payEndTime, lastEventTime: lastEventTime, plainSince: plainSince, payments: payments, unmatched: unmatched)
+        let state = WindowState(
+            payEndTime: payEndTime, lastEventTime: lastEventTime, plainSince: plainSince, payments: payments, unmatched: unmatched)
         window = PlacedWindow(state: state, version: version, place: place)
     }
 }
@@ -60,7 +61,10 @@ extension WindowState {
         SQL(
             """
             select k.n, w.place, \(FoundWindow.columns)
-            from unnest(\(keys.map { $0.resourceID }), \(keys.map { $0.uid })) with ordinality as k (resource_id, uid, n)
+            from (
+                select unnest(\(keys.map { $0.resourceID })) as resource_id, unnest(\(keys.map { $0.uid })) as uid,
+                       generate_series(bigint '1', \(keys.count)) as n
+            ) as k
             cross join lateral (
                 select s.*, s.ctid as place from paid_window s where s.resource_id = k.resource_id and s.uid = k.uid collate "C" offset 0
             ) as w
