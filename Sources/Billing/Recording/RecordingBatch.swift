@@ -51,41 +51,15 @@ struct RecordingBatch {
 
     private func record(in transaction: PGTransaction, locking: Bool) async throws -> Recorded {
         let products = BatchProducts(submissions)
-        let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
-        let trades = own.union(named)
-        // The windows to be read hang on the products, which are looked up by the way: they are taken to be the windows that they were the last time.
-        let guesses = bundles.bundles(of: products.references)
-        var touched = TouchedWindows(submissions, of: products, bundling: guesses)
-        // Each statement sees what was committed when it begins (read committed): what is known, all that was recorded before the numbers were ours. The
-        // windows first: what is known may then be newer than they are, and the write will notice, but never older.
-        var windows = locking ? Array(repeating: nil, count: touched.keys.count) : memory.windows(of: touched.keys)
-        let unread = windows.indices.filter { windows[$0] == nil }
-        let look = (TradeNumber.claim(own), Resolution.of(products.references), PaymentEvent.known(of: trades))
-        let now: Instant
-        let resolutions: [Resolution?]
-        var known: [PaymentEvent.Known]
-        if unread.isEmpty {
-            (now, resolutions, known) = try await transaction.run(look.0, look.1, look.2)
-        } else {
-            let read: [PlacedWindow?]
-            (now, resolutions, read, known) = try await transaction.run(
-                look.0, look.1, Self.windows(unread.map { touched.keys[$0] }, locking), look.2)
-            for (place, window) in zip(unread, read) { windows[place] = window }
-        }
-        let bundled = resolutions.map { $0?.product?.resourceIDs }
-        if bundled != guesses {
-            bundles.remember(bundled, of: products.references)
-            touched = TouchedWindows(submissions, of: products, bundling: bundled)
-            (windows, known) = try await transaction.run(Self.windows(touched.keys, locking), look.2)
-        }
-
-        var judgement = Judgement(known: known, now: now)
-        for (submission, product) in zip(submissions, products.numbers) { judgement.judge(submission, resolutions[product]) }
+        let found = try await look(in: transaction, products, locking: locking)
+        var judgement = Judgement(known: found.known, now: found.now)
+        for (submission, product) in zip(submissions, products.numbers) { judgement.judge(submission, found.resolutions[product]) }
 
         let writes =
             judgement.accepted.isEmpty
             ? .none
-            : try await WindowUpdate(judgement, touching: touched, windows: windows, known: known.map(\.event)).writes(in: transaction)
+            : try await WindowUpdate(judgement, touching: found.touched, windows: found.windows, known: found.known.map(\.event))
+                .writes(in: transaction)
         let answers: [[RowPlace]]
         let numbers: [QuarantinedMessage.ID]
         if judgement.kept.isEmpty {
@@ -107,8 +81,46 @@ struct RecordingBatch {
         return (outcomes, writes.written(answers))
     }
 
-    private static func windows(_ keys: [WindowKey], _ locking: Bool) -> Query<[PlacedWindow?]> {
-        locking ? WindowState.locked(keys) : WindowState.of(keys)
+    /// What the database says of the submissions before any of it is judged.
+    private struct Found {
+        let now: Instant
+        /// By the number of a product.
+        let resolutions: [Resolution?]
+        let touched: TouchedWindows
+        /// What is stored of the touched windows, or remembered to be, in their order.
+        let windows: [PlacedWindow?]
+        let known: [PaymentEvent.Known]
+    }
+
+    private func look(in transaction: PGTransaction, _ products: BatchProducts, locking: Bool) async throws -> Found {
+        let own = Set(submissions.compactMap { TradeNumber($0.message.tradeNo) })
+        let (claim, resolve) = (TradeNumber.claim(own), Resolution.of(products.references))
+        let recall = PaymentEvent.known(of: own.union(named))
+        func read(_ keys: [WindowKey]) -> Query<[PlacedWindow?]> { locking ? WindowState.locked(keys) : WindowState.of(keys) }
+        // The windows to be read hang on the products, which are looked up by the way: they are taken to be the windows that they were the last time.
+        let guesses = bundles.bundles(of: products.references)
+        var touched = TouchedWindows(submissions, of: products, bundling: guesses)
+        // Each statement sees what was committed when it begins (read committed): what is known, all that was recorded before the numbers were ours. The
+        // windows first: what is known may then be newer than they are, and the write will notice, but never older.
+        var windows = locking ? Array(repeating: nil, count: touched.keys.count) : memory.windows(of: touched.keys)
+        let unread = windows.indices.filter { windows[$0] == nil }
+        let now: Instant
+        let resolutions: [Resolution?]
+        var known: [PaymentEvent.Known]
+        if unread.isEmpty {
+            (now, resolutions, known) = try await transaction.run(claim, resolve, recall)
+        } else {
+            let stored: [PlacedWindow?]
+            (now, resolutions, stored, known) = try await transaction.run(claim, resolve, read(unread.map { touched.keys[$0] }), recall)
+            for (place, window) in zip(unread, stored) { windows[place] = window }
+        }
+        let bundled = resolutions.map { $0?.product?.resourceIDs }
+        if bundled != guesses {
+            bundles.remember(bundled, of: products.references)
+            touched = TouchedWindows(submissions, of: products, bundling: bundled)
+            (windows, known) = try await transaction.run(read(touched.keys), recall)
+        }
+        return Found(now: now, resolutions: resolutions, touched: touched, windows: windows, known: known)
     }
 
     /// The payments that the submissions name by another number than their own.
