@@ -137,6 +137,21 @@ struct EventRecorderTests {
         }
     }
 
+    @Test("a payment moves its windows whatever comes in the same batch for what looks like its uid and is none")
+    func lookalike() async throws {
+        try await BillingFixture.with { market in
+            var (lookalike, message) = (BillingFixture.sample, BillingFixture.sample)
+            lookalike.uid = "UID_\u{212A}"
+            lookalike.tradeNo = "LOOKALIKE-1"
+            message.uid = "UID_K"
+            let outcomes = try await market.recorder.record([lookalike, message].map { BillingFixture.submission($0) })
+            #expect(outcomes.last == .recorded)
+            let key = WindowKey(resourceID: BillingFixture.topic, uid: UID(stored: "UID_K"))
+            #expect(try await market.client.run(WindowState.of([key]))[0]?.state.payments == 1)
+            #expect(try await Verification.run(on: market.client).agrees)
+        }
+    }
+
     @Test("verify finds a window that was edited by hand, one that is missing and one too many")
     func drift() async throws {
         try await BillingFixture.with { market in

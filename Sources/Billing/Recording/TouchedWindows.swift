@@ -19,7 +19,8 @@ struct TouchedWindows {
         touches.reserveCapacity(2 * submissions.count)
         ends.reserveCapacity(submissions.count)
         for (submission, product) in zip(submissions, products.numbers) {
-            if let bundle = bundles[product], let subscriber = subscribers.number(of: submission.message.uid) {
+            if let bundle = bundles[product], let uid = UID(submission.message.uid) {
+                let subscriber = subscribers.number(of: uid)
                 for resource in bundle { touches.append((subscriber, resource)) }
             }
             ends.append(touches.count)
@@ -53,7 +54,8 @@ struct TouchedWindows {
 
 /// The subscribers of a batch, numbered as they come.
 private struct Subscribers {
-    private var numbers: [String: Int?]
+    /// By what was found to be a uid, never by text that was not looked at: Swift takes a Kelvin sign for a K, and what is no uid must not stand for one.
+    private var numbers: [UID: Int]
     private var uids: [UID] = []
     /// In ascending order, once they were ranked.
     private(set) var sorted: [UID] = []
@@ -62,14 +64,11 @@ private struct Subscribers {
         numbers = Dictionary(minimumCapacity: minimumCapacity)
     }
 
-    /// Nil for what is no uid.
-    mutating func number(of text: String) -> Int? {
-        if let number = numbers[text] { return number }
-        let uid = UID(text)
-        let number = uid.map { _ in uids.count }
-        if let uid { uids.append(uid) }
-        numbers[text] = .some(number)
-        return number
+    mutating func number(of uid: UID) -> Int {
+        if let number = numbers[uid] { return number }
+        numbers[uid] = uids.count
+        uids.append(uid)
+        return uids.count - 1
     }
 
     /// By number: the place in ascending order.

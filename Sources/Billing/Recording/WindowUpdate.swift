@@ -43,7 +43,10 @@ struct WindowUpdate {
     }
 
     /// What is to be written. It fails where another process wrote one of the windows since they were read.
+    ///
+    /// - Throws: also `UnmovedWindow`.
     func writes(in transaction: PGTransaction) async throws -> Writes {
+        guard touching.count == accepted.reduce(0, { $0 + $1.product.resourceIDs.count }) else { throw UnmovedWindow() }
         let next = try await folded(in: transaction)
         var changes: [WindowState.Change] = []
         var new: [(key: WindowKey, state: WindowState)] = []
@@ -127,6 +130,10 @@ struct WindowUpdate {
     }
 }
 
+/// An event would be recorded without a window that its product bundles. Nothing that is sent can make it so; a mistake of ours would, and then nothing
+/// is recorded rather than a payment that buys nothing.
+struct UnmovedWindow: Error {}
+
 /// Which of the accepted events touch each window.
 private struct EventsOfWindows {
     /// Places of events, those of one window after those of the one before it.
@@ -151,6 +158,9 @@ private struct EventsOfWindows {
         }
         (self.events, self.starts) = (events, starts)
     }
+
+    /// Events, each as often as it touches a window.
+    var count: Int { events.count }
 
     subscript(window: Int) -> ArraySlice<Int> { events[starts[window]..<starts[window + 1]] }
 }
