@@ -21,14 +21,14 @@ struct Capacity {
         try lookups.prove()
         try bulk.prove()
 
-        let (pay, before, after) = try payments()
+        let (pay, paySharing, before, after) = try payments()
         let ask = try Experiment(
             few: 32, more: 128, heavy: [.init(name: "entitlements at 256 connections", connections: 256)], concurrency: .unlimited
         )
-        .predictions(runs: runs) { connections, _ in try lookups.entitlements(connections: connections) }
+        .predictions(runs: runs) { try lookups.entitlements(connections: $0) }
         let check = try Experiment(
             few: 1, more: 2, heavy: [.init(name: "checks (uids) by 8 callers", connections: 8)], concurrency: .unlimited
-        ).predictions(runs: runs) { connections, _ in try bulk.check(connections: connections) }
+        ).predictions(runs: runs) { try bulk.check(connections: $0) }
         let mixed = try Mixture(
             payments: PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds), lookups: lookups, bulk: bulk,
             pay: pay.curve, ask: ask.curve, check: check.curve
@@ -38,38 +38,40 @@ struct Capacity {
             try Experiment(
                 few: 1, more: 2, heavy: [.init(name: "audience members by 4 readers, CSV", connections: 4)], concurrency: .unlimited,
                 generators: { $0 }
-            ).predictions(runs: runs) { readers, _ in try audiences.read(.csv, of: server, readers: readers) }
+            ).predictions(runs: runs) { try audiences.read(.csv, of: server, readers: $0) }
         }
 
         say(
             "capacity from these costs, at \(Int(Machines.planned * 100)) % of the processors; a payment is one event of one resource")
-        show("payments/s, 256 connections to each process", pay.heavy[0], connections: 256, .recording)
+        show("payments/s by one process, 256 connections", pay.heavy[0], connections: 256, .recording)
+        show("payments/s by several, 128 connections to each", paySharing.heavy[0], connections: 128, .recording)
         show("entitlements/s", ask.heavy[0], connections: 256)
         show("checks/s (uids)", check.heavy[0], connections: 8)
         show("audience members/s", read.heavy[0], connections: 4)
         imported.showYears(payments: (before, after))
-        return (pay.heavy + ask.heavy + check.heavy + [mixed] + read.heavy).map(\.bound) + [imported.check(growthFrom: before, to: after)]
+        let predictions = pay.heavy + paySharing.heavy + ask.heavy + check.heavy + [mixed] + read.heavy
+        return predictions.map(\.bound) + [imported.check(growthFrom: before, to: after)]
     }
 
-    /// By one server process, and by two on the same PostgreSQL.
-    private func payments() throws -> (found: (curve: DemandCurve, heavy: [Prediction]), before: Storage, after: Storage) {
+    private typealias Found = (curve: DemandCurve, heavy: [Prediction])
+
+    /// By one server process, and by two on the same PostgreSQL, which are paid by the same subscribers.
+    private func payments() throws -> (alone: Found, sharing: Found, before: Storage, after: Storage) {
         let second = try ServerProcess(ground, port: Self.port)
         defer { second.stop() }
-        let experiment = Experiment(
-            few: 32, more: 128,
-            heavy: [
-                .init(name: "payments at 256 connections", connections: 256),
-                .init(name: "payments by two processes, 128 connections each", connections: 128, processes: 2),
-            ], concurrency: .recording)
+        func predictions(by servers: [ServerProcess], _ load: Experiment.Heavy, few: Int, more: Int) throws -> Found {
+            try Experiment(few: few, more: more, processes: servers.count, heavy: [load], concurrency: .recording).predictions(runs: runs) {
+                try PaymentsOverHTTP(ground: ground, servers: servers, seconds: seconds).ours(connections: $0 * servers.count)
+            }
+        }
         try PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds).prefillOurs()
         try ground.settle()
         let before = try Storage(ground)
-        let predictions = try experiment.predictions(runs: runs) { connections, processes in
-            try PaymentsOverHTTP(ground: ground, servers: Array([server, second].prefix(processes)), seconds: seconds)
-                .ours(connections: connections * processes)
-        }
+        let alone = try predictions(by: [server], .init(name: "payments at 256 connections", connections: 256), few: 32, more: 128)
+        let sharing = try predictions(
+            by: [server, second], .init(name: "payments by two processes, 128 connections each", connections: 128), few: 16, more: 64)
         try ground.settle()
-        return (predictions, before, try Storage(ground))
+        return (alone, sharing, before, try Storage(ground))
     }
 
     private func show(_ name: String, _ prediction: Prediction, connections: Int, _ concurrency: Concurrency = .unlimited) {
