@@ -76,6 +76,7 @@ private struct Table: ~Copyable {
     /// - Parameter capacity: a power of two.
     init(capacity: Int) {
         precondition(capacity >= Self.neighbours && capacity & (capacity - 1) == 0, "the capacity is a power of two")
+        // As every allocation of Swift's own ends where there is no memory: nobody could go on without it. It is asked for once, when a process begins.
         guard let memory = calloc(capacity, MemoryLayout<Entry>.stride) else { fatalError("out of memory") }
         entries = memory.bindMemory(to: Entry.self, capacity: capacity)
         mask = capacity - 1
