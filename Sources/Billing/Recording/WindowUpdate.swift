@@ -15,12 +15,14 @@ struct WindowUpdate {
     ///   - touched: the windows that the judged submissions touch.
     ///   - windows: what is stored of them, in the order of their keys.
     ///   - known: recorded events, among them all of the trades that the new events are or name.
-    init(_ judgement: Judgement, touching touched: TouchedWindows, windows: [PlacedWindow?], known: [PaymentEvent]) {
+    /// - Throws: `UnmovedWindow`.
+    init(_ judgement: Judgement, touching touched: TouchedWindows, windows: [PlacedWindow?], known: [PaymentEvent]) throws {
         accepted = judgement.accepted
         keys = touched.keys
         stored = windows
         trades = Dictionary(grouping: known, by: { $0.namedPayment })
         touching = EventsOfWindows(judgement, touching: touched)
+        guard touching.count == accepted.reduce(0, { $0 + $1.product.resourceIDs.count }) else { throw UnmovedWindow() }
     }
 
     /// What inserts the events and writes the windows, in order.
@@ -43,10 +45,7 @@ struct WindowUpdate {
     }
 
     /// What is to be written. It fails where another process wrote one of the windows since they were read.
-    ///
-    /// - Throws: also `UnmovedWindow`.
     func writes(in transaction: PGTransaction) async throws -> Writes {
-        guard touching.count == accepted.reduce(0, { $0 + $1.product.resourceIDs.count }) else { throw UnmovedWindow() }
         let next = try await folded(in: transaction)
         var changes: [WindowState.Change] = []
         var new: [(key: WindowKey, state: WindowState)] = []
@@ -133,37 +132,6 @@ struct WindowUpdate {
 /// An event would be recorded without a window that its product bundles. Nothing that is sent can make it so; a mistake of ours would, and then nothing
 /// is recorded rather than a payment that buys nothing.
 struct UnmovedWindow: Error {}
-
-/// Which of the accepted events touch each window.
-private struct EventsOfWindows {
-    /// Places of events, those of one window after those of the one before it.
-    private var events: [Int]
-    /// Of each window: where its events begin; and at last, where all end.
-    private var starts: [Int]
-
-    init(_ judgement: Judgement, touching touched: TouchedWindows) {
-        let accepted = judgement.verdicts.indices.filter { if case .accepted = judgement.verdicts[$0] { true } else { false } }
-        var starts = Array(repeating: 0, count: touched.keys.count + 1)
-        for submission in accepted {
-            for window in touched[submission] { starts[window + 1] += 1 }
-        }
-        for window in touched.keys.indices { starts[window + 1] += starts[window] }
-        var events = Array(repeating: 0, count: starts[touched.keys.count])
-        var next = starts
-        for (event, submission) in accepted.enumerated() {
-            for window in touched[submission] {
-                events[next[window]] = event
-                next[window] += 1
-            }
-        }
-        (self.events, self.starts) = (events, starts)
-    }
-
-    /// Events, each as often as it touches a window.
-    var count: Int { events.count }
-
-    subscript(window: Int) -> ArraySlice<Int> { events[starts[window]..<starts[window + 1]] }
-}
 
 extension PaymentEvent.Identity: Comparable {
     public static func < (left: Self, right: Self) -> Bool {

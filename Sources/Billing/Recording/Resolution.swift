@@ -1,22 +1,6 @@
 import PGClient
 import ProductCatalog
 
-/// Finds who sent a message and the product that it is about: by the hosted platform's numbers where the app has one there, by ours elsewhere.
-///
-/// Asked anew in each batch's own transaction, so that a product is known from the moment it is, on every server process, and a key that was
-/// replaced is of no use from that moment.
-struct ProductReference: Hashable, Sendable {
-    let sender: Submission.Sender
-    let appID: Int64
-    let productID: Int64
-
-    init(_ submission: Submission) {
-        sender = submission.sender
-        appID = submission.message.appId
-        productID = submission.message.prodId
-    }
-}
-
 /// A product as recording needs it. All of it but the commission is immutable, and that moves once, at the review.
 struct ResolvedProduct: Sendable {
     let productID: MessageProduct.ID
@@ -25,14 +9,19 @@ struct ResolvedProduct: Sendable {
     let resourceIDs: [Resource.ID]
 }
 
-/// The sender of a message, and its product once that is known.
-struct Resolution: PGRowDecodable, Sendable {
+/// The sender of a message, and its product once that is known: found by the hosted platform's numbers where the app has one there, by ours elsewhere.
+///
+/// Asked anew in each batch's own transaction, so that a product is known from the moment it is, on every server process, and a key that was
+/// replaced is of no use from that moment.
+struct Resolution: Sendable {
     let index: Int
     let publisherID: Publisher.ID
     /// The app whose inbound key brought the message: it decides whose numbers they are. Elsewhere a pair is looked for under either.
     let inboundAppID: App.ID?
     let product: ResolvedProduct?
+}
 
+extension Resolution: PGRowDecodable {
     init(row: PGRow) throws(PGError) {
         let (number, commission): (Int, Int)
         let (productID, appID): (MessageProduct.ID?, App.ID?)
@@ -87,19 +76,5 @@ struct Resolution: PGRowDecodable, Sendable {
             for row in rows { resolutions[row.index] = row }
             return resolutions
         }
-    }
-}
-
-extension ProductReference {
-    fileprivate var publisher: Publisher.ID? {
-        if case .publisher(let publisher, _) = sender { publisher } else { nil }
-    }
-
-    fileprivate var inboundApp: App.ID? {
-        if case .publisher(_, let app) = sender { app } else { nil }
-    }
-
-    fileprivate var inboundKey: TokenDigest? {
-        if case .inboundKey(let key) = sender { key } else { nil }
     }
 }
