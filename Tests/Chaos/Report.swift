@@ -1,4 +1,5 @@
 import Foundation
+import PostgresCluster
 
 /// What the rounds of one fault came to.
 struct Report {
@@ -78,8 +79,7 @@ struct Report {
         return "\(sorted[min(sorted.count - 1, Int((Double(sorted.count) * quantile).rounded(.down)))].inSeconds) s"
     }
 
-    /// At once, also into a pipe.
-    static func say(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    static func say(_ text: String) { Console.say(text) }
 }
 
 extension Duration {

@@ -61,14 +61,13 @@ struct DevCommand: AsyncParsableCommand {
                 databaseURL: server, port: port, publicURL: "http://127.0.0.1:\(port)", operatorToken: Self.operatorToken),
             logger: logger
         ) {
-            // Not print, which keeps what it is given while standard output is no terminal.
-            FileHandle.standardOutput.write(Data(welcome.utf8))
+            Console.say(welcome)
         }
     }
 
     @Sendable
     private static func say(_ text: String) {
-        FileHandle.standardError.write(Data("market dev: \(text)\n".utf8))
+        Console.tell("market dev: \(text)")
     }
 
     private func makeDatabase(_ cluster: PrivateCluster, logger: Logger) async throws {

@@ -1,5 +1,5 @@
 import Billing
-import Foundation
+import PostgresCluster
 import Synchronization
 
 /// What has become of the lines of an import so far, to be asked whenever it ends.
@@ -21,7 +21,7 @@ final class ImportTally: Sendable {
     ///
     /// - Returns: the number of rows with these.
     func add(_ answers: [Backfill.Answer]) -> Int {
-        var kept = ""
+        var kept: [String] = []
         let rows = state.withLock { counts in
             counts.rows += answers.count
             for answer in answers {
@@ -30,12 +30,12 @@ final class ImportTally: Sendable {
                 case .duplicate: counts.duplicate += 1
                 case .quarantined(let reason, let detail, let id):
                     counts.quarantined += 1
-                    kept += "line \(answer.line): \(reason.rawValue): \(detail) (kept as \(id))\n"
+                    kept.append("line \(answer.line): \(reason.rawValue): \(detail) (kept as \(id))")
                 }
             }
             return counts.rows
         }
-        if !kept.isEmpty { FileHandle.standardError.write(Data(kept.utf8)) }
+        if !kept.isEmpty { Console.tell(kept.joined(separator: "\n")) }
         return rows
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PostgresCluster
 
 /// How far a long job is: rows, rate and time left, on standard error. In place on a terminal, a line now and then elsewhere.
 struct ProgressBar {
@@ -23,7 +24,7 @@ struct ProgressBar {
     /// Shows the end state.
     func finish(rows: Int) {
         show(done: total ?? 0, rows: rows)
-        if terminal { write("\n") }
+        if terminal { Console.tell("") }
     }
 
     private func show(done: Int, rows: Int) {
@@ -36,10 +37,6 @@ struct ProgressBar {
             text = "[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: 30 - filled))] \(Int(share * 100)) %, \(text)"
             if share > 0, share < 1 { text += ", \(Int(seconds / share * (1 - share)) + 1) s left" }
         }
-        write(terminal ? "\r\u{1B}[K\(text)" : "\(text)\n")
-    }
-
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        if terminal { Console.tell("\r\u{1B}[K\(text)", terminator: "") } else { Console.tell(text) }
     }
 }

@@ -32,7 +32,6 @@ extension DemoMarket {
 
             The database: psql '\(databaseURL)'
             Ctrl-C stops the server and its PostgreSQL.
-
             """
     }
 }

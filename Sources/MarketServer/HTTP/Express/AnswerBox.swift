@@ -2,11 +2,19 @@ import NIOCore
 import PGClient
 import Synchronization
 
+/// One that waits for an answer, on the event loop of its connection.
+protocol AnswerTaker: AnyObject {
+    /// Answers, and adds the answer's line to the log's; nil leaves the request to the router.
+    func end(with answer: ExpressAnswer?, _ lines: inout RequestLines)
+    /// Sends what `end` has written and left.
+    func flush()
+}
+
 /// Brings answers from the thread that has them to the event loop whose connections wait for them.
 ///
 /// What one round trip has answered comes together, since to wake a loop costs more than to write an answer.
 final class AnswerBox: Sendable {
-    private typealias Entry = (lane: NIOLoopBound<ExpressLane>, ending: ExpressRoute.Ending)
+    private typealias Entry = (taker: NIOLoopBound<any AnswerTaker>, ending: ExpressRoute.Ending)
 
     private let loop: any EventLoop
     private let entries = Mutex<[Entry]>([])
@@ -18,9 +26,9 @@ final class AnswerBox: Sendable {
         self.logLabel = logLabel
     }
 
-    func put(_ ending: @escaping ExpressRoute.Ending, for lane: NIOLoopBound<ExpressLane>) {
+    func put(_ ending: @escaping ExpressRoute.Ending, for taker: NIOLoopBound<any AnswerTaker>) {
         let isFirst = entries.withLock { entries in
-            entries.append((lane, ending))
+            entries.append((taker, ending))
             return entries.count == 1
         }
         // Whoever put the first one in has the rest taken out, too.
@@ -34,9 +42,9 @@ final class AnswerBox: Sendable {
             return entries
         }
         var lines = RequestLines(label: logLabel)
-        for (lane, ending) in taken { lane.value.end(with: ending(), &lines) }
+        for (taker, ending) in taken { taker.value.end(with: ending(), &lines) }
         // The first answer that is sent wakes its reader, which may take this processor: then it had better find the others, too.
-        for (lane, _) in taken { lane.value.flush() }
+        for (taker, _) in taken { taker.value.flush() }
         lines.flush()
     }
 }

@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// A request is taken only when the router has none to answer on this connection, nor the beginning of one. What comes behind it is held until it is
 /// answered, so answers keep the order of their requests.
-final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
+final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler, AnswerTaker {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
@@ -41,7 +41,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var lastActive = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
     private var context: ChannelHandlerContext?
-    private var address: (box: AnswerBox, lane: NIOLoopBound<ExpressLane>)?
+    private var address: (box: AnswerBox, own: NIOLoopBound<any AnswerTaker>)?
     /// Where answers are written, again and again.
     private var answerBytes = ByteBuffer()
 
@@ -54,7 +54,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        address = (services.box(of: context.eventLoop), NIOLoopBound(self, eventLoop: context.eventLoop))
+        address = (services.box(of: context.eventLoop), NIOLoopBound(self as any AnswerTaker, eventLoop: context.eventLoop))
         checkIdle(context, in: services.idleTimeout)
     }
 
@@ -128,7 +128,7 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         state = .answering(arrival.route, since: lastActive)
         guard let address else { return }
         let body = kept.getBytes(at: kept.readerIndex + arrival.head, length: arrival.length - arrival.head) ?? []
-        if !arrival.route.begin(arrival.request, body, { address.box.put($0, for: address.lane) }) { leaveToRouter() }
+        if !arrival.route.begin(arrival.request, body, { address.box.put($0, for: address.own) }) { leaveToRouter() }
     }
 
     /// A request that will not come whole is the router's.
@@ -155,7 +155,6 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Out
 
-    /// Answers the request that is under way, and adds its line to the log's; nil leaves it to the router.
     func end(with answer: ExpressAnswer?, _ lines: inout RequestLines) {
         guard let answer else { return leaveToRouter() }
         end { context, route, start in
@@ -167,7 +166,6 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Sends what `end` has written and left.
     func flush() {
         context?.flush()
     }
