@@ -23,52 +23,48 @@ struct Capacity {
 
         let (pay, paySharing, before, after) = try payments()
         let ask = try Experiment(
-            few: 32, more: 128, heavy: [.init(name: "entitlements at 256 connections", connections: 256)], concurrency: .unlimited
+            few: 32, more: 128, heavy: .init(name: "entitlements at 256 connections", connections: 256), concurrency: .unlimited
         )
-        .predictions(runs: runs) { try lookups.entitlements(connections: $0) }
+        .prediction(runs: runs) { try lookups.entitlements(connections: $0) }
         let check = try Experiment(
-            few: 1, more: 2, heavy: [.init(name: "checks (uids) by 8 callers", connections: 8)], concurrency: .unlimited
-        ).predictions(runs: runs) { try bulk.check(connections: $0) }
+            few: 1, more: 2, heavy: .init(name: "checks (uids) by 8 callers", connections: 8), concurrency: .unlimited
+        ).prediction(runs: runs) { try bulk.check(connections: $0) }
         let mixed = try Mixture(
-            payments: PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds), lookups: lookups, bulk: bulk,
-            pay: pay.curve, ask: ask.curve, check: check.curve
+            payments: PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds), lookups: lookups, bulk: bulk
         ).prediction(runs: runs)
         // A reader is a program of its own.
         let read = try audiences.filled {
             try Experiment(
-                few: 1, more: 2, heavy: [.init(name: "audience members by 4 readers, CSV", connections: 4)], concurrency: .unlimited,
+                few: 1, more: 2, heavy: .init(name: "audience members by 4 readers, CSV", connections: 4), concurrency: .unlimited,
                 generators: { $0 }
-            ).predictions(runs: runs) { try audiences.read(.csv, of: server, readers: $0) }
+            ).prediction(runs: runs) { try audiences.read(.csv, of: server, readers: $0) }
         }
 
         say(
             "capacity from these costs, at \(Int(Machines.planned * 100)) % of the processors; a payment is one event of one resource")
-        show("payments/s by one process, 256 connections", pay.heavy[0], connections: 256, .recording)
-        show("payments/s by several, 128 connections to each", paySharing.heavy[0], connections: 128, .recording)
-        show("entitlements/s", ask.heavy[0], connections: 256)
-        show("checks/s (uids)", check.heavy[0], connections: 8)
-        show("audience members/s", read.heavy[0], connections: 4)
+        show("payments/s by one process, 256 connections", pay, connections: 256, .recording)
+        show("payments/s by several, 128 connections to each", paySharing, connections: 128, .recording)
+        show("entitlements/s", ask, connections: 256)
+        show("checks/s (uids)", check, connections: 8)
+        show("audience members/s", read, connections: 4)
         imported.showYears(payments: (before, after))
-        let predictions = pay.heavy + paySharing.heavy + ask.heavy + check.heavy + [mixed] + read.heavy
-        return predictions.map(\.bound) + [imported.check(growthFrom: before, to: after)]
+        return [pay, paySharing, ask, check, mixed, read].map(\.bound) + [imported.check(growthFrom: before, to: after)]
     }
 
-    private typealias Found = (curve: DemandCurve, heavy: [Prediction])
-
     /// By one server process, and by two on the same PostgreSQL, which are paid by the same subscribers.
-    private func payments() throws -> (alone: Found, sharing: Found, before: Storage, after: Storage) {
+    private func payments() throws -> (alone: Prediction, sharing: Prediction, before: Storage, after: Storage) {
         let second = try ServerProcess(ground, port: Self.port)
         defer { second.stop() }
-        func predictions(by servers: [ServerProcess], _ load: Experiment.Heavy, few: Int, more: Int) throws -> Found {
-            try Experiment(few: few, more: more, processes: servers.count, heavy: [load], concurrency: .recording).predictions(runs: runs) {
+        func prediction(by servers: [ServerProcess], _ load: Experiment.Heavy, few: Int, more: Int) throws -> Prediction {
+            try Experiment(few: few, more: more, processes: servers.count, heavy: load, concurrency: .recording).prediction(runs: runs) {
                 try PaymentsOverHTTP(ground: ground, servers: servers, seconds: seconds).ours(connections: $0 * servers.count)
             }
         }
         try PaymentsOverHTTP(ground: ground, servers: [server], seconds: seconds).prefillOurs()
         try ground.settle()
         let before = try Storage(ground)
-        let alone = try predictions(by: [server], .init(name: "payments at 256 connections", connections: 256), few: 32, more: 128)
-        let sharing = try predictions(
+        let alone = try prediction(by: [server], .init(name: "payments at 256 connections", connections: 256), few: 32, more: 128)
+        let sharing = try prediction(
             by: [server, second], .init(name: "payments by two processes, 128 connections each", connections: 128), few: 16, more: 64)
         try ground.settle()
         return (alone, sharing, before, try Storage(ground))

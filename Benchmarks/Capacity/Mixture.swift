@@ -3,8 +3,6 @@ struct Mixture {
     let payments: PaymentsOverHTTP
     let lookups: Lookups
     let bulk: BulkChecks
-    /// What each of them costs under its own load.
-    let pay, ask, check: DemandCurve
 
     /// How many wait for each at the same time.
     private static let (paying, asking, checking) = (64, 64, 1)
@@ -12,19 +10,26 @@ struct Mixture {
     /// Predicts how many payments go through, with the entitlements and checks that went through beside each: what a mixture is made of is given to a
     /// market by those who ask, and so it is given to the prediction.
     func prediction(runs: Int) throws -> Prediction {
-        let alone = (pay.at(Self.paying), ask.at(Self.asking), check.at(Self.checking))
+        var alone: (pay: [Demand], ask: [Demand], check: [Demand]) = ([], [], [])
         var demands: [Demand] = []
         let measured = try (1...runs).map { _ in
+            // Each time anew: what something costs here may be another in a few minutes.
+            let pay = Demand(try payments.ours(connections: Self.paying))
+            let ask = Demand(try lookups.entitlements(connections: Self.asking))
+            let check = Demand(try bulk.check(connections: Self.checking))
+            alone.pay.append(pay)
+            alone.ask.append(ask)
+            alone.check.append(check)
             try lookups.ground.settle()
             _ = try measure(warmUp(of: payments.seconds))
             let (figure, asked, checked) = try measure(payments.seconds)
-            demands.append(alone.0 + alone.1 * asked + alone.2 * checked)
+            demands.append(pay + ask * asked + check * checked)
             return figure
         }
-        let demand = Demand.median(demands)
+        let basis = [alone.pay, alone.ask, alone.check].map { Demand.median($0).text }.joined(separator: ", ")
         return Prediction(
             name: "payments at \(Self.paying) connections, beside entitlements at \(Self.asking) and checks by \(Self.checking) caller",
-            demand: demand, basis: "alone \(alone.0.text), \(alone.1.text), \(alone.2.text)",
+            demand: .median(demands), basis: "alone \(basis)",
             runs: zip(demands, measured).map { demand, figure in .init(measured: figure) { $0 * 1e6 / demand.all } })
     }
 

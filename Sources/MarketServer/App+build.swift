@@ -25,7 +25,7 @@ func buildApplication(
             EventLoopChannel(responder: $0, configuration: .init(additionalChannelHandlers: [RouterQueue()]), express: express)
         },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
-        services: services.services,
+        services: services.services(gate: gate),
         logger: services.logger)
 }
 

@@ -92,6 +92,127 @@ struct EventRecorderTests {
         }
     }
 
+    /// A payment for a product that is not known, kept.
+    private func wait(_ market: BillingFixture, for product: Int64, _ trade: String, uid: String) async throws -> QuarantinedMessage.ID? {
+        let data = """
+            {"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":\(product),"tradeNo":"\(trade)","type":1,"uid":"\(uid)"}
+            """
+        var message = BillingFixture.sample
+        (message.prodId, message.tradeNo, message.uid) = (product, trade, uid)
+        let outcome = try await market.recorder.record(
+            BillingFixture.submission(message, body: #"{"action":"order_pay","data":\#(data)}"#))
+        guard case .quarantined(.unknownProduct, _, let id) = outcome else { return nil }
+        return id
+    }
+
+    @Test("a waiting message that cannot be recorded keeps none of those behind it")
+    func poison() async throws {
+        try await BillingFixture.with { market in
+            let bad = try #require(try await wait(market, for: 77, "T00001", uid: "UID_bad"))
+            let good = try #require(try await wait(market, for: 77, "T00002", uid: "UID_good"))
+            try await market.database.asOwner(
+                """
+                update product set external_id = 77 where id = 9;
+                create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+                create trigger refuse before insert on payment_event for each row when (new.uid = 'UID_bad') execute function refuse();
+                """)
+            await #expect(throws: PGError.self) { try await market.desk.applyWaiting(of: nil) }
+            func state(_ id: QuarantinedMessage.ID) async throws -> QuarantinedMessage.State? {
+                try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides))?.state
+            }
+            #expect(try await state(good) == .applied)
+            #expect(try await state(bad) == .open)
+            try await market.database.asOwner("drop trigger refuse on payment_event")
+            #expect(try await market.desk.applyWaiting(of: nil) == 1)
+        }
+    }
+
+    @Test("what was applied while a person dismissed it is shown as applied; what was not is left dismissed")
+    func dismissedMeanwhile() async throws {
+        try await BillingFixture.with { market in
+            let id = try #require(try await wait(market, for: 77, "T00001", uid: "UID_a"))
+            #expect(try await market.desk.dismiss(id, reason: "a copy", of: BillingFixture.tides))
+            let applied = QuarantinedMessage.Resolution(id: id, state: .applied, words: "recorded")
+            let dismissed = QuarantinedMessage.Resolution(id: id, state: .dismissed, words: "kept again")
+            #expect(try await market.client.run(QuarantinedMessage.resolve([dismissed])) == [])
+            #expect(try await market.client.run(QuarantinedMessage.resolve([applied])) == [.applied])
+            #expect(try await market.client.run(QuarantinedMessage.resolve([applied])) == [])
+        }
+    }
+
+    @Test("a message that would be kept again as one that is closed stays open")
+    func keptAgainAsClosed() async throws {
+        try await BillingFixture.with { market in
+            var early = BillingFixture.sample
+            (early.prodId, early.addTime) = (77, 0)
+            let body = """
+                {"action":"order_pay","data":{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":77,\
+                "tradeNo":"202209252308016755383125546","type":1,"uid":"UID_xxxxxxx"}}
+                """
+            // The same bytes, once kept as invalid and once as waiting for a product.
+            guard case .quarantined(.invalid, _, let first) = try await market.recorder.record(BillingFixture.submission(early, body: body))
+            else {
+                _ = Issue.record("not kept as invalid")
+                return
+            }
+            early.addTime = 86_400_000
+            guard
+                case .quarantined(.unknownProduct, _, let second) = try await market.recorder.record(
+                    BillingFixture.submission(early, body: body))
+            else {
+                _ = Issue.record("not kept as unknown")
+                return
+            }
+            #expect(try await market.desk.dismiss(second, reason: "a copy", of: BillingFixture.tides))
+            func message(_ id: QuarantinedMessage.ID) async throws -> QuarantinedMessage {
+                try #require(try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides)))
+            }
+            guard case .quarantined(.unknownProduct, _, second) = try await market.desk.replay(message(first)) else {
+                _ = Issue.record("replayed as something else")
+                return
+            }
+            #expect(try await message(first).state == .open)
+        }
+    }
+
+    @Test("the beginning of what was too long is no message, even where it looks like one")
+    func oversized() async throws {
+        try await BillingFixture.with { market in
+            let line =
+                #"{"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":12,"tradeNo":"T00001","type":1,"uid":"UID_a"}"#
+            let bytes = Array(line.utf8) + [UInt8](repeating: 0x20, count: 70_000) + Array("x\n".utf8)
+            var kept: QuarantinedMessage.ID?
+            let backfill = Backfill(market.recorder, mailroom: Mailroom(market.client), publisher: BillingFixture.tides, source: .backfill)
+            try await backfill.run(
+                AsyncStream<[UInt8]> {
+                    $0.yield(bytes)
+                    $0.finish()
+                }, format: .ndjson
+            ) { answers in
+                for answer in answers { if case .quarantined(.oversized, _, let id) = answer.outcome { kept = id } }
+            }
+            let id = try #require(kept)
+            let message = try #require(try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides)))
+            guard case .quarantined(.oversized, _, _) = try await market.desk.replay(message) else {
+                _ = Issue.record("a beginning was recorded")
+                return
+            }
+            #expect(try await market.client.run(SQL("select count(*) from payment_event").value(Int.self)) == 0)
+        }
+    }
+
+    @Test("a backfill whose task is cancelled says so, and does not end as if all had been read", .timeLimit(.minutes(5)))
+    func cancelledBackfill() async throws {
+        try await BillingFixture.with { market in
+            let backfill = Backfill(market.recorder, mailroom: Mailroom(market.client), publisher: BillingFixture.tides, source: .backfill)
+            let (lines, sender) = AsyncStream<[UInt8]>.makeStream()
+            let task = Task { try await backfill.run(lines, format: .ndjson) { _ in } }
+            sender.yield(Array("{}\n".utf8))
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+    }
+
     @Test("random histories in random order, repeats and batches, through two recorders at once, end as the reference fold says")
     func randomHistories() async throws {
         try await BillingFixture.with { market in

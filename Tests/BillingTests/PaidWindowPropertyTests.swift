@@ -74,6 +74,30 @@ struct PaidWindowPropertyTests {
         return WindowState.Trade(payment: events.first { $0.kind == .payment }, refunds: events.filter { $0.kind == .refund })
     }
 
+    @Test("a hundred thousand payments and as many refunds fold in seconds, whichever way the refunds go", .timeLimit(.minutes(5)))
+    func long() throws {
+        let uid = try #require(UID("UID_hot"))
+        let count = 100_000
+        func event(_ kind: PaymentEvent.Kind, _ letter: String, _ number: Int, of payment: String?, at time: Int, _ addTime: Int64) throws
+            -> PaymentEvent
+        {
+            PaymentEvent(
+                kind: kind, tradeNumber: try #require(TradeNumber("\(letter)\(1_000_000 + number)")),
+                payTradeNumber: payment.flatMap { TradeNumber($0) }, uid: uid,
+                createTime: Instant(milliseconds: 1_664_118_481_675 + Int64(time)), addTime: TimeSpan(milliseconds: addTime), amount: .zero,
+                productID: .init(rawValue: 1))
+        }
+        var events: [PaymentEvent] = []
+        // The first refunds empty every grant but the oldest, of those that name one; the others find nothing but the oldest.
+        for number in 0..<count {
+            events.append(try event(.payment, "P", number, of: nil, at: number, number == 0 ? 1_000_000 : 10))
+            events.append(try event(.refund, "N", number, of: "P\(1_000_000 + number)", at: count + number, number == 0 ? 0 : -10))
+            events.append(try event(.refund, "U", number, of: "X\(1_000_000 + number)", at: 2 * count + number, -1))
+        }
+        let window = PaidWindow(folding: events)
+        #expect(window.payEndTime == Instant(milliseconds: 1_664_118_481_675 + 1_000_000 - Int64(count)))
+    }
+
     @Test("windows that would end past what the wire carries end there, and nothing traps")
     func saturates() throws {
         let uid = try #require(UID("UID_rich"))

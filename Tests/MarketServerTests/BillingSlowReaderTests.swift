@@ -16,12 +16,7 @@ struct BillingSlowReaderTests {
         func six(_ settings: inout ServerSettings) { settings.databaseConnections = 6 }
         try await TestServer.with(configure: six) { server in
             let shop = try await BillingShop(server)
-            // More than the sockets hold between the two ends.
-            try await server.database.asOwner(
-                """
-                insert into paid_window (resource_id, pay_end_time, last_event_time, payments, unmatched, uid)
-                select \(shop.topic), 4102444800000, 1600000000000, 1, 0, 'UID_' || lpad(n::text, 60, '0') from generate_series(1, 150000) n
-                """)
+            try await fill(shop.topic, in: server.database)
             let path = "/v1/resources/\(shop.topic)/audience?mode=paid"
             let held = [try await server.open(path, token: shop.key), try await server.open(path, token: shop.key)]
             #expect(held.map { $0.status.code } == [200, 200])
@@ -40,6 +35,31 @@ struct BillingSlowReaderTests {
             for _ in 0..<5 { try await server.call(.head, path, token: shop.key) }
             #expect(try await server.open(path, token: shop.key).status.code == 200)
         }
+    }
+
+    @Test("an audience of which nothing is taken any more ends, and gives up its place", .timeLimit(.minutes(5)))
+    func stuck() async throws {
+        // One for audiences.
+        func four(_ settings: inout ServerSettings) { settings.databaseConnections = 4 }
+        try await TestServer.with(configure: four, idleTimeout: .milliseconds(200)) { server in
+            let shop = try await BillingShop(server)
+            try await fill(shop.topic, in: server.database)
+            let path = "/v1/resources/\(shop.topic)/audience?mode=paid"
+            let held = try await server.open(path, token: shop.key)
+            #expect(held.status.code == 200)
+            // Whoever comes is sent away until it has ended by itself.
+            while try await server.open(path, token: shop.key).status.code == 503 {}
+            await #expect(throws: (any Error).self) { for try await _ in held.body {} }
+        }
+    }
+
+    /// More members than the sockets hold between the two ends.
+    private func fill(_ topic: Int, in database: TestDatabase) async throws {
+        try await database.asOwner(
+            """
+            insert into paid_window (resource_id, pay_end_time, last_event_time, payments, unmatched, uid)
+            select \(topic), 4102444800000, 1600000000000, 1, 0, 'UID_' || lpad(n::text, 60, '0') from generate_series(1, 150000) n
+            """)
     }
 
     @Test("a backfill that is compressed is refused as such, not read as lines")

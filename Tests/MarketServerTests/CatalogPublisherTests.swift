@@ -86,6 +86,11 @@ struct CatalogPublisherTests {
             }
             let writing = try #require(try await make(#"["write"]"#, 201)["apiKey"]?.string)
             try await server.call(.get, "/v1/apps", token: writing, expecting: 403)
+            // Nor does a key give what it has not.
+            for (scopes, status) in [(#"["read"]"#, 403), (#"["read","write"]"#, 403), (#"["write"]"#, 201)] {
+                try await server.call(
+                    .post, "/v1/publishers/me/api-keys", token: writing, json: #"{"name":"k","scopes":\#(scopes)}"#, expecting: status)
+            }
             #expect(try await make(#"["read","all"]"#, 422).fields == ["/scopes/1"])
             #expect(try await make(#"["read","read"]"#, 422).fields == ["/scopes/1"])
             #expect(try await make("[]", 422).fields == ["/scopes"])

@@ -81,6 +81,8 @@ public struct Backfill: Sendable {
             try await deliver(answers(to: chunk, receipt))
             slot.yield()
         }
+        // To a task that is cancelled the stream just ends.
+        try Task.checkCancellation()
         await reading
     }
 

@@ -67,6 +67,20 @@ public final class EventRecorder: Service {
         return try await take(submissions).outcomes
     }
 
+    /// The same, with an answer for each: one that fails takes no other along.
+    func recordEach(_ submissions: [Submission]) async -> [Result<RecordOutcome, any Error>] {
+        let receipts = submissions.map { take([$0]) }
+        var results: [Result<RecordOutcome, any Error>] = []
+        for receipt in receipts {
+            do {
+                results.append(.success(try await receipt.outcomes[0]))
+            } catch {
+                results.append(.failure(error))
+            }
+        }
+        return results
+    }
+
     public func record(_ submission: Submission) async throws -> RecordOutcome {
         try await record([submission])[0]
     }

@@ -15,8 +15,8 @@ public final class QuarantineDesk: Service {
 
     /// How often the messages that wait are looked through.
     static let interval: Duration = .seconds(30)
-    /// Messages that are looked at in one go.
-    private static let chunk = 500
+    /// Messages that are looked at in one go: of the longest they take an eighth of the room in which messages wait to be recorded.
+    private static let chunk = 100
 
     public init(_ database: PGClient, recorder: EventRecorder, logger: Logger) {
         self.database = database
@@ -52,21 +52,35 @@ public final class QuarantineDesk: Service {
     ///   - publisher: nil for all.
     ///   - most: messages looked at.
     /// - Returns: the number applied.
+    /// - Throws: what kept the first message that could not be tried, after those behind it were; at once, where none of many could be.
     @discardableResult
     public func applyWaiting(of publisher: Publisher.ID?, most: Int = .max) async throws -> Int {
         var applied = 0
         var looked = 0
         var after: QuarantinedMessage.ID?
+        var failure: (any Error)?
         while true {
-            guard looked < most else { return applied }
+            guard looked < most else { break }
             let messages = try await database.run(QuarantinedMessage.waiting(of: publisher, after: after, limit: Self.chunk))
-            guard let last = messages.last else { return applied }
+            guard let last = messages.last else { break }
             after = last.id
             looked += messages.count
             let readable = messages.compactMap { message in Submission(message).map { (message, $0) } }
-            let outcomes = try await recorder.record(readable.map(\.1))
-            applied += try await settle(zip(readable, outcomes).map { ($0.0, $1) })
+            let results = await recorder.recordEach(readable.map(\.1))
+            var tried: [(QuarantinedMessage, RecordOutcome)] = []
+            for ((message, _), result) in zip(readable, results) {
+                do {
+                    tried.append((message, try result.get()))
+                } catch {
+                    failure = failure ?? error
+                }
+            }
+            // One that cannot be recorded does not keep those behind it; a database that is not there keeps all.
+            if let failure, tried.isEmpty, !readable.isEmpty { throw failure }
+            applied += try await settle(tried)
         }
+        if let failure { throw failure }
+        return applied
     }
 
     /// To be called when a publisher's products or apps have changed: applies what waited for that, up to a point, before the caller goes on. The rest,
@@ -113,9 +127,9 @@ public final class QuarantineDesk: Service {
             switch outcome {
             case .recorded: .init(id: message.id, state: .applied, words: "recorded")
             case .duplicate: .init(id: message.id, state: .applied, words: "known already")
-            // It waits for something else now, under another number.
+            // It waits for something else now, under another number, unless somebody has closed that.
             case .quarantined(let reason, _, let id) where id != message.id:
-                .init(id: message.id, state: .dismissed, words: "kept again as \(id): \(reason.rawValue)")
+                .init(id: message.id, state: .dismissed, words: "kept again as \(id): \(reason.rawValue)", insteadOf: id)
             case .quarantined: nil
             }
         }
@@ -142,9 +156,10 @@ struct CatalogMark: PGRowDecodable, Equatable, Sendable {
 }
 
 extension Submission {
-    /// The message that was kept, read again as it was read when it came; nil when it is not of the shape of one.
+    /// The message that was kept, read again as it was read when it came; nil when it is not of the shape of one. Of what was too long the beginning is
+    /// kept, and that is no message even where it looks like one.
     public init?(_ kept: QuarantinedMessage) {
-        guard let json = try? JSONValue(parsing: kept.body), case .object(var object) = json else { return nil }
+        guard kept.reason != .oversized, let json = try? JSONValue(parsing: kept.body), case .object(var object) = json else { return nil }
         // A callback of the platform is kept in its envelope, a line of a backfill is the data itself, whatever further members it has.
         if kept.source == .inbound {
             guard case .string("order_pay")? = object["action"], case .object(let data)? = object["data"] else { return nil }

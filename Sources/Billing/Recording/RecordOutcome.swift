@@ -1,4 +1,4 @@
-/// What became of a submission. Each but a refusal by the database means that it is durable.
+/// What became of a submission, once that is durable.
 public enum RecordOutcome: Sendable, Equatable {
     /// New, and applied to its windows.
     case recorded

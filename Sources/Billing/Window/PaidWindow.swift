@@ -8,21 +8,6 @@ import ProductCatalog
 ///   the last run. One that names no known payment draws on the last run's grants, newest first.
 /// - A run without time left is as if it had never been: the run before it is the last one again.
 public struct PaidWindow: Equatable, Sendable {
-    /// What one payment bought, and how much of it refunds have left.
-    public struct Grant: Equatable, Sendable {
-        public let tradeNumber: TradeNumber
-        public let productID: MessageProduct.ID
-        public let addTime: TimeSpan
-        public internal(set) var left: TimeSpan
-    }
-
-    /// Paid time without a gap.
-    public struct Run: Equatable, Sendable {
-        public let start: Instant
-        public internal(set) var end: Instant
-        public internal(set) var grants: [Grant]
-    }
-
     /// Oldest first; each has time left.
     public internal(set) var runs: [Run] = []
 
@@ -76,42 +61,22 @@ public struct PaidWindow: Equatable, Sendable {
     }
 
     private mutating func grant(_ event: PaymentEvent) -> Effect {
-        let grant = Grant(tradeNumber: event.tradeNumber, productID: event.productID, addTime: event.addTime, left: event.addTime)
         if let last = runs.indices.last, event.createTime <= runs[last].end {
-            runs[last].grants.append(grant)
-            runs[last].end = runs[last].end + event.addTime
+            runs[last].append(event)
             return .extendedRun
         }
-        runs.append(Run(start: event.createTime, end: event.createTime + event.addTime, grants: [grant]))
+        runs.append(Run(startedBy: event))
         return .startedRun
     }
 
     private mutating func takeBack(_ time: TimeSpan, from trade: TradeNumber) -> Effect {
-        guard let last = runs.indices.last, let index = runs[last].grants.lastIndex(where: { $0.tradeNumber == trade }) else {
-            return .nothingLeft
-        }
-        let taken = take(time, run: last, grant: index)
-        return taken > .zero ? .tookBack([Taken(tradeNumber: trade, time: taken)]) : .nothingLeft
+        guard let last = runs.indices.last, let taken = runs[last].take(time, from: trade) else { return .nothingLeft }
+        return .tookBack([taken])
     }
 
     private mutating func takeBack(_ time: TimeSpan) -> Effect {
         guard let last = runs.indices.last else { return .nothingHeld }
-        var rest = time
-        var all: [Taken] = []
-        for index in runs[last].grants.indices.reversed() where rest > .zero {
-            let taken = take(rest, run: last, grant: index)
-            guard taken > .zero else { continue }
-            rest = TimeSpan(milliseconds: rest.milliseconds - taken.milliseconds)
-            all.append(Taken(tradeNumber: runs[last].grants[index].tradeNumber, time: taken))
-        }
-        return all.isEmpty ? .nothingLeft : .tookBack(all)
-    }
-
-    private mutating func take(_ time: TimeSpan, run: Int, grant: Int) -> TimeSpan {
-        let left = runs[run].grants[grant].left
-        let taken = min(left, time)
-        runs[run].grants[grant].left = TimeSpan(milliseconds: left.milliseconds - taken.milliseconds)
-        runs[run].end = runs[run].end + TimeSpan(milliseconds: -taken.milliseconds)
-        return taken
+        let taken = runs[last].take(time)
+        return taken.isEmpty ? .nothingLeft : .tookBack(taken)
     }
 }

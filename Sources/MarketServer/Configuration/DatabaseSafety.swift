@@ -15,6 +15,17 @@ final class DatabaseSafety: Service {
     /// Whether the database was looked at and may be served on. Nothing is acknowledged before.
     var isChecked: Bool { checked.load(ordering: .acquiring) }
 
+    /// Returns when the database may be served on, or the task is cancelled.
+    func untilChecked() async {
+        while !isChecked {
+            do {
+                try await Task.sleep(for: Self.pause)
+            } catch {
+                return  // The server stops before its database answered.
+            }
+        }
+    }
+
     /// How long until a database that does not answer is asked again.
     private static let pause: Duration = .milliseconds(250)
 

@@ -63,7 +63,7 @@ struct ServerSettings: Sendable {
             }
         }
         // MARKET_DATABASE_CONNECTIONS: connections to the database at most. 12
-        databaseConnections = try Self.integer(reader, "market.database.connections", default: 12, in: 2...500)
+        databaseConnections = try Self.integer(reader, "market.database.connections", default: 12, in: Self.connections)
         // MARKET_ALLOW_UNSAFE_DATABASE: 1 serves on a database that could lose or rewrite what was acknowledged, and logs why it could. 0
         allowsUnsafeDatabase = try Self.integer(reader, "market.allow.unsafe.database", default: 0, in: 0...1) == 1
     }
@@ -97,7 +97,10 @@ struct ServerSettings: Sendable {
     /// Those that recording and the checks of windows have for themselves, so that no long question is in the way of a payment.
     var recording: PGClient.Configuration { database(recordingConnections, EventRecorder.recordingSettings) }
 
-    /// A third, and no more than are of use: two transactions of a large batch at once, and a look-up.
+    /// With fewer an audience and a count, which take one each, would leave none to say who is calling.
+    private static let connections = 4...500
+
+    /// A third, and no more than are of use: transactions of large batches, and look-ups, as they come.
     private var recordingConnections: Int { max(1, min(3, (databaseConnections + 1) / 3)) }
 
     private func database(_ connections: Int, _ settings: [String: String]) -> PGClient.Configuration {

@@ -53,11 +53,18 @@ final class RouterQueue: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    /// Not in use for long, but to the parser (llhttp) another name of Connection.
+    private static let proxyConnection = HTTPField.Name("Proxy-Connection")
+
     private static func isPlain(_ request: HTTPRequest) -> Bool {
         guard request.method != .connect else { return false }
-        // Most requests have neither: one look at each field, not one for each name.
+        // Most requests have none of these: one look at each field, not one for each name.
         for field in request.headerFields {
-            if field.name == .upgrade || field.name == .connection && field.value.lowercased() != "keep-alive" { return false }
+            if field.name == .upgrade || field.name == .connection && field.value.lowercased() != "keep-alive"
+                || field.name == proxyConnection
+            {
+                return false
+            }
         }
         return true
     }

@@ -17,7 +17,7 @@ struct PaymentEventRoutes: Sendable {
     /// within a second; of the longest lines that is 22,000 kilobytes, which leave callbacks half of the queue (`EventRecorder.maxQueued`).
     static let mostBackfills = 4
     private static let chunksUnderWay = 5
-    /// What one more waits for one of those to end, its body unread: a short one is done in much less, and who sends several at once is not sent away. As long as others wait for a session.
+    /// What one more waits for one of those to end, its body unread: a short one is done in much less, and who sends several at once is not sent away.
     static let patience: Duration = .seconds(5)
 
     /// `POST /v1/payment-events`: streamed both ways; each line is answered once it is durable.

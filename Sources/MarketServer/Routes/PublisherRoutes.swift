@@ -48,6 +48,10 @@ struct PublisherRoutes: Sendable {
         let publisher = try context.requirePublisher()
         let body = try await JSONBody.read(from: request)
         let draft = try PublisherKey.Draft(body)
+        // Nobody gives what he has not.
+        guard case .publisher(_, let own, _) = context.principal, draft.scopes.isSubset(of: own) else {
+            throw RequestError.forbidden("A key can give a new key only scopes that it has itself.")
+        }
         return try await services.idempotency.answer(request, context, body) { transaction in
             let (key, token) = try await catalog.createKey(draft, of: publisher, in: transaction)
             return KeyBody(key, apiKey: token.secret)

@@ -7,7 +7,7 @@ extension PGConnection {
         guard PQsendQueryParams(handle, command, 0, nil, nil, nil, nil, 0) == 1 else { throw failure("the connection was lost") }
         try flush()
         // The first row of a query may be long in coming, and the server's word that rows follow may wait for it: see `nextCopy`.
-        if status == PGRES_COPY_OUT { patience = nil }
+        if status == PGRES_COPY_OUT { patience = patience(for: 1) }
         guard let result = try nextResult(startingCopy: true) else { throw failure("no result came") }
         if result.status == status { return }
         let error = result.error() ?? PGError(.decoding, "the command is no COPY of this direction")
@@ -72,8 +72,8 @@ extension PGConnection {
 
     /// The next data of a COPY from the server, about `size` bytes of whole rows; nil at the end.
     ///
-    /// Silence has no limit here: a query may compute for long between two rows, and `statement_timeout` is the server's own limit for it. A server that
-    /// cannot be reached any more is found by TCP within half a minute (`ConnectionString`).
+    /// A query may compute for long between two rows: the server may be silent for as long as it lets a statement run. One that cannot be reached any more
+    /// is found by TCP within half a minute (`ConnectionString`).
     func nextCopy(size: Int) throws(PGError) -> [UInt8]? {
         // The end was met behind the last chunk.
         guard isCopying else { return nil }
@@ -86,7 +86,7 @@ extension PGConnection {
                 UnsafeRawBufferPointer(start: row, count: Int(count)).withMemoryRebound(to: UInt8.self) { chunk.append(contentsOf: $0) }
                 PQfreemem(row)
             } else if count == 0 {
-                try wait(.reading, until: nil, cancellable: true)
+                try wait(.reading, until: patience(for: 1).map { .now + $0 }, cancellable: true)
                 guard PQconsumeInput(handle) == 1 else { throw failure("the connection was lost") }
             } else if count == -1 {
                 var first: PGError?

@@ -33,7 +33,7 @@ public struct TransactionLimits: Sendable {
 public struct PGTransaction: PGSession {
     let connection: PGConnection
     let loan: PGConnection.Loan
-    private let state = NIOLockedValueBox((names: 0, isCommitted: false))
+    private let state = NIOLockedValueBox((names: 0, isCommitted: false, failure: PGError?.none))
 
     init(_ connection: PGConnection, _ loan: PGConnection.Loan) {
         self.connection = connection
@@ -84,8 +84,14 @@ public struct PGTransaction: PGSession {
     ///
     /// Cancelling the task does not stop it.
     public func commit<Output: Sendable>(after queries: [Query<Output>]) async throws(PGError) -> [Output] {
-        let results = try await connection.commit(loan, after: try Statement.all(queries.map(\.sql)))
-        try Self.check(results.last)
+        let results: [PGResult]
+        do throws(PGError) {
+            results = try await connection.commit(loan, after: try Statement.all(queries.map(\.sql)))
+            try Self.check(results.last)
+        } catch {
+            state.withLockedValue { $0.failure = error }
+            throw error
+        }
         state.withLockedValue { $0.isCommitted = true }
         var outputs: [Output] = []
         for (index, (query, result)) in zip(queries, results).enumerated() {
@@ -98,6 +104,8 @@ public struct PGTransaction: PGSession {
     var isCommitted: Bool { state.withLockedValue { $0.isCommitted } }
 
     func commit() async throws(PGError) {
+        // A body that went on after its own commit had failed has committed nothing, or nobody knows.
+        if let failure = state.withLockedValue({ $0.failure }) { throw failure }
         if let result = try await connection.commit(loan) { try Self.check(result) }
     }
 

@@ -56,7 +56,7 @@ struct ExpressArrival {
                 defer { hasHost = true }
                 return !hasHost
             case 6 where name.spells("expect"), 7 where name.spells("upgrade"), 16 where name.spells("content-encoding"),
-                17 where name.spells("transfer-encoding"):
+                17 where name.spells("transfer-encoding"), 16 where name.spells("proxy-connection"):
                 return false
             case 10 where name.spells("connection"): return value.spells("keep-alive")
             case 13 where name.spells("authorization"):

@@ -40,6 +40,9 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler, AnswerTa
     private var credentials: ExpressCredentials?
     private var lastActive = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
+    /// Of what this connection's reader has not taken, as it was at the last look: all that was ever written, and what of it waits here.
+    private var backlog = (written: 0, waiting: 0)
+    private var written = 0
     private var context: ChannelHandlerContext?
     private var address: (box: AnswerBox, own: NIOLoopBound<any AnswerTaker>)?
     /// Where answers are written, again and again.
@@ -155,6 +158,11 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler, AnswerTa
 
     // MARK: Out
 
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        written &+= unwrapOutboundIn(data).readableBytes
+        context.write(data, promise: promise)
+    }
+
     func end(with answer: ExpressAnswer?, _ lines: inout RequestLines) {
         guard let answer else { return leaveToRouter() }
         end { context, route, start in
@@ -204,7 +212,8 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler, AnswerTa
 
     // MARK: Silence
 
-    /// Closes a connection on which nothing has been asked for the time that it may be silent.
+    /// Closes a connection on which nothing has been asked for the time that it may be silent; and one whose reader has taken nothing of his answer for
+    /// that long, because what answers him is kept from others (`Places`).
     ///
     /// What is scheduled holds the lane, and is cancelled when the lane is removed. A weak reference would make each count of references to it dearer.
     private func checkIdle(_ context: ChannelHandlerContext, in delay: TimeAmount) {
@@ -213,12 +222,20 @@ final class ExpressLane: ChannelDuplexHandler, RemovableChannelHandler, AnswerTa
             let now = NIODeadline.now()
             let deadline = max(lastActive, router.lastActive) + services.idleTimeout
             if isAnswering || router.isAnswering {
-                checkIdle(context, in: services.idleTimeout)
+                if isStuck(context) { context.close(promise: nil) } else { checkIdle(context, in: services.idleTimeout) }
             } else if now < deadline {
                 checkIdle(context, in: deadline - now)
             } else {
                 context.close(promise: nil)
             }
         }
+    }
+
+    /// Whether something waits to be sent and nothing of it has gone since the last look.
+    private func isStuck(_ context: ChannelHandlerContext) -> Bool {
+        // A channel that has ended has nothing to send.
+        let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        defer { backlog = (written, waiting) }
+        return waiting > 0 && backlog == (written, waiting)
     }
 }
