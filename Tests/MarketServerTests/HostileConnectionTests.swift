@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import PGClient
 import TestSupport
 import Testing
 
@@ -86,6 +87,28 @@ struct HostileConnectionTests {
             let (_, key) = try await server.makePublisher()
             let answer = try await server.call(.get, path, token: key, expecting: 404)
             #expect(answer.contentType == "application/problem+json")
+        }
+    }
+
+    @Test("an answer that takes longer than a connection may be silent is given, though another request has begun behind it")
+    func begunBehind() async throws {
+        try await TestServer.with(idleTimeout: .milliseconds(200)) { server in
+            let (_, key) = try await server.makePublisher()
+            let requests =
+                "GET /v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"
+                + "POST /v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+            try await withClient(server.database.url) { owner in
+                try await withThrowingTaskGroup(of: String?.self) { group in
+                    try await owner.transaction { transaction in
+                        // Whoever asks for apps waits for a second.
+                        _ = try await transaction.run(SQL("lock table app in access exclusive mode").execute)
+                        group.addTask { await RawConnection.exchange(requests, port: server.port) }
+                        _ = try await transaction.run(SQL("select pg_sleep(1)").execute)
+                    }
+                    let heard = try #require(try await group.next() ?? nil)
+                    #expect(heard.hasPrefix("HTTP/1.1 200 "), "\(heard)")
+                }
+            }
         }
     }
 

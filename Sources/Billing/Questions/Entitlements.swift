@@ -166,9 +166,11 @@ extension RecordedEvent {
         SQL(
             """
             select \(columns)
-            from payment_event e
-            join product_resource b on b.product_id = e.product_id and b.resource_id = \(key.resourceID)
-            where e.uid = \(key.uid)
+            from product_resource b
+            cross join lateral (
+                select * from payment_event p where p.uid = \(key.uid) and p.product_id = b.product_id offset 0
+            ) as e
+            where b.resource_id = \(key.resourceID)
               and e.create_time <= \(until)
               and e.recorded_at <= coalesce(\(knownAt), 9223372036854775807)
             """

@@ -33,8 +33,8 @@ final class RouterQueue: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     var isEmpty: Bool { waits.isEmpty }
-    /// Whether a client waits for its answer and owes nothing.
-    var isAnswering: Bool { !waits.isEmpty && !isReading }
+    /// Whether a client waits for an answer to what it has sent whole.
+    var isAnswering: Bool { waits.count > (isReading ? 1 : 0) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastActive = .now()

@@ -26,19 +26,26 @@ struct EntitlementRoutes: Sendable {
             _ = try await caller.enter(as: caller.principal(), context)
             throw error
         }
-        let answer: Entitlement
+        // Of an earlier instant the events may have to be folded, however many there are.
+        let isQuick = question.at == nil && question.knownAt == nil
+        let answer =
+            isQuick
+            ? try await entitlement(asked: question, caller, context)
+            : try await computingBesideTheLoop { try await entitlement(asked: question, caller, context) }
+        return .json(Self.json(answer, knownAt: question.knownAt))
+    }
+
+    private func entitlement(asked question: Question, _ caller: Caller, _ context: MarketContext) async throws -> Entitlement {
         if case .digest(let token) = caller.claim, question.knownAt == nil {
             let (principal, entitlement) = try await entitlements.of(
                 question.uid, on: question.resource, at: question.at, askedWith: token)
             let context = try caller.enter(as: principal, context)
             try await resources.requireAccess(to: question.resource, for: context.principal)
-            answer = entitlement
-        } else {
-            let context = try await caller.enter(as: caller.principal(), context)
-            try await resources.requireAccess(to: question.resource, for: context.principal)
-            answer = try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
+            return entitlement
         }
-        return .json(Self.json(answer, knownAt: question.knownAt))
+        let context = try await caller.enter(as: caller.principal(), context)
+        try await resources.requireAccess(to: question.resource, for: context.principal)
+        return try await entitlements.of(question.uid, on: question.resource, at: question.at, knownAt: question.knownAt)
     }
 
     /// Written part by part: this is the answer that is given most often.

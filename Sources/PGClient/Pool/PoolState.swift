@@ -63,7 +63,8 @@ struct PoolState: Sendable {
             metrics.acquired += 1
             return .lend(last.connection)
         }
-        // While connecting fails, who asks is told so at once, until the next try is due; where another connection is open, he waits for that.
+        // While connecting fails, who asks is told so at once, until the next try is due; where another connection is open, he waits for that (but for the one
+        // whose try it was, who is told).
         if let failure, metrics.open == 0, now < failure.until {
             metrics.refused += 1
             return .refuse(failure.error)
