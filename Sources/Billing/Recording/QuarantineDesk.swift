@@ -76,7 +76,7 @@ public final class QuarantineDesk: Service {
                 }
             }
             // One that cannot be recorded does not keep those behind it; a database that is not there keeps all.
-            if let failure, tried.isEmpty, !readable.isEmpty { throw failure }
+            if let failure, tried.isEmpty, readable.count > 1 { throw failure }
             applied += try await settle(tried)
         }
         if let failure { throw failure }
