@@ -25,7 +25,7 @@ func buildApplication(
             EventLoopChannel(responder: $0, configuration: .init(additionalChannelHandlers: [RouterQueue()]), express: express)
         },
         configuration: .init(address: .hostname(services.settings.host, port: services.settings.port)),
-        services: services.services(gate: gate),
+        services: services.services + services.byThemselves.map { service in gate.map { Gated(service: service, gate: $0) } ?? service },
         logger: services.logger)
 }
 

@@ -44,22 +44,8 @@ struct AppServices: Sendable {
 
     /// What runs beside the HTTP server, in the order of starting. Shutdown goes the other way, the HTTP server first, so that each one still has
     /// what it stands on while it finishes.
-    ///
-    /// - Parameter gate: where the database is still to be looked at, who looks: what writes by itself begins when that is done.
-    func services(gate: DatabaseSafety? = nil) -> [any Service] {
-        let byThemselves: [any Service] = [quarantine, IdempotencySweep(database: database, logger: logger)]
-        return [database, recording, authenticator, recorder, entitlements]
-            + byThemselves.map { service in gate.map { Gated(service: service, gate: $0) } ?? service }
-    }
-}
+    var services: [any Service] { [database, recording, authenticator, recorder, entitlements] }
 
-/// Runs a service once the database was found to be safe.
-private struct Gated: Service {
-    let service: any Service
-    let gate: DatabaseSafety
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown { await gate.untilChecked() }
-        if gate.isChecked { try await service.run() }
-    }
+    /// And what writes without being asked. It starts last.
+    var byThemselves: [any Service] { [quarantine, IdempotencySweep(database: database, logger: logger)] }
 }

@@ -93,7 +93,9 @@ struct EventRecorderTests {
     }
 
     /// A payment for a product that is not known, kept.
-    private func wait(_ market: BillingFixture, for product: Int64, _ trade: String, uid: String) async throws -> QuarantinedMessage.ID? {
+    private func keptWaiting(_ market: BillingFixture, for product: Int64, _ trade: String, uid: String) async throws -> QuarantinedMessage
+        .ID?
+    {
         let data = """
             {"addTime":86400000,"amount":50,"appId":30630,"createTime":1664118481675,"prodId":\(product),"tradeNo":"\(trade)","type":1,"uid":"\(uid)"}
             """
@@ -108,8 +110,8 @@ struct EventRecorderTests {
     @Test("a waiting message that cannot be recorded keeps none of those behind it")
     func poison() async throws {
         try await BillingFixture.with { market in
-            let bad = try #require(try await wait(market, for: 77, "T00001", uid: "UID_bad"))
-            let good = try #require(try await wait(market, for: 77, "T00002", uid: "UID_good"))
+            let bad = try #require(try await keptWaiting(market, for: 77, "T00001", uid: "UID_bad"))
+            let good = try #require(try await keptWaiting(market, for: 77, "T00002", uid: "UID_good"))
             try await market.database.asOwner(
                 """
                 update product set external_id = 77 where id = 9;
@@ -130,11 +132,11 @@ struct EventRecorderTests {
     @Test("what was applied while a person dismissed it is shown as applied; what was not is left dismissed")
     func dismissedMeanwhile() async throws {
         try await BillingFixture.with { market in
-            let id = try #require(try await wait(market, for: 77, "T00001", uid: "UID_a"))
+            let id = try #require(try await keptWaiting(market, for: 77, "T00001", uid: "UID_a"))
             #expect(try await market.desk.dismiss(id, reason: "a copy", of: BillingFixture.tides))
-            let applied = QuarantinedMessage.Resolution(id: id, state: .applied, words: "recorded")
-            let dismissed = QuarantinedMessage.Resolution(id: id, state: .dismissed, words: "kept again")
-            #expect(try await market.client.run(QuarantinedMessage.resolve([dismissed])) == [])
+            let applied = QuarantinedMessage.Resolution(id: id, state: .applied, words: "recorded", isDone: true)
+            let copy = QuarantinedMessage.Resolution(id: id, state: .applied, words: "known already")
+            #expect(try await market.client.run(QuarantinedMessage.resolve([copy])) == [])
             #expect(try await market.client.run(QuarantinedMessage.resolve([applied])) == [.applied])
             #expect(try await market.client.run(QuarantinedMessage.resolve([applied])) == [])
         }
@@ -152,7 +154,7 @@ struct EventRecorderTests {
             // The same bytes, once kept as invalid and once as waiting for a product.
             guard case .quarantined(.invalid, _, let first) = try await market.recorder.record(BillingFixture.submission(early, body: body))
             else {
-                _ = Issue.record("not kept as invalid")
+                Issue.record("not kept as invalid")
                 return
             }
             early.addTime = 86_400_000
@@ -160,7 +162,7 @@ struct EventRecorderTests {
                 case .quarantined(.unknownProduct, _, let second) = try await market.recorder.record(
                     BillingFixture.submission(early, body: body))
             else {
-                _ = Issue.record("not kept as unknown")
+                Issue.record("not kept as unknown")
                 return
             }
             #expect(try await market.desk.dismiss(second, reason: "a copy", of: BillingFixture.tides))
@@ -168,7 +170,7 @@ struct EventRecorderTests {
                 try #require(try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides)))
             }
             guard case .quarantined(.unknownProduct, _, second) = try await market.desk.replay(message(first)) else {
-                _ = Issue.record("replayed as something else")
+                Issue.record("replayed as something else")
                 return
             }
             #expect(try await message(first).state == .open)
@@ -194,7 +196,7 @@ struct EventRecorderTests {
             let id = try #require(kept)
             let message = try #require(try await market.client.run(QuarantinedMessage.with(id, of: BillingFixture.tides)))
             guard case .quarantined(.oversized, _, _) = try await market.desk.replay(message) else {
-                _ = Issue.record("a beginning was recorded")
+                Issue.record("a beginning was recorded")
                 return
             }
             #expect(try await market.client.run(SQL("select count(*) from payment_event").value(Int.self)) == 0)

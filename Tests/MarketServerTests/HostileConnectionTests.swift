@@ -97,13 +97,21 @@ struct HostileConnectionTests {
             let requests =
                 "GET /v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"
                 + "POST /v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+            let waiting: SQL = """
+                select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()
+                """
             try await withClient(server.database.url) { owner in
                 try await withThrowingTaskGroup(of: String?.self) { group in
                     try await owner.transaction { transaction in
-                        // Whoever asks for apps waits for a second.
+                        // Whoever asks for apps waits.
                         _ = try await transaction.run(SQL("lock table app in access exclusive mode").execute)
                         group.addTask { await RawConnection.exchange(requests, port: server.port) }
-                        _ = try await transaction.run(SQL("select pg_sleep(1)").execute)
+                        let deadline = ContinuousClock.now + .seconds(20)
+                        while try await owner.run(waiting.value(Int.self)) == 0 {
+                            try #require(ContinuousClock.now < deadline, "the request does not come to the table")
+                        }
+                        // A connection that was opened later and is silent is closed: so long may one be silent, and the other has been for longer.
+                        try #require(await RawConnection.exchange("", port: server.port) != nil)
                     }
                     let heard = try #require(try await group.next() ?? nil)
                     #expect(heard.hasPrefix("HTTP/1.1 200 "), "\(heard)")

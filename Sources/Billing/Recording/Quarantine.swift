@@ -149,19 +149,20 @@ extension QuarantinedMessage {
         let words: String
         /// The message that stands for it from now on: it is closed only if that is open.
         var insteadOf: ID?
+        /// Whether it says what has been done, whoever dismissed the message meanwhile.
+        var isDone = false
     }
 
-    /// Closes messages that are open; the states of those closed: none of one where somebody else was faster. What was applied while a person dismissed it
-    /// was applied.
+    /// Closes messages that are open; the states of those closed: none of one where somebody else was faster.
     static func resolve(_ resolutions: [Resolution]) -> Query<[State]> {
         let rows: Query<[String]> = SQL(
             """
             update quarantine q
             set state = r.state, resolved_at = now_ms(), resolution = r.words
-            from unnest(\(resolutions.map(\.id)), \(resolutions.map(\.state.rawValue)), \(resolutions.map(\.words)), \(resolutions.map(\.insteadOf)))
-                as r (id, state, words, instead_of)
+            from unnest(\(resolutions.map(\.id)), \(resolutions.map(\.state.rawValue)), \(resolutions.map(\.words)), \(resolutions.map(\.insteadOf)),
+                        \(resolutions.map(\.isDone))) as r (id, state, words, instead_of, is_done)
             where q.id = r.id
-              and (q.state = 'open' or q.state = 'dismissed' and r.state = 'applied')
+              and (q.state = 'open' or q.state = 'dismissed' and r.is_done)
               and (r.instead_of is null or exists (select from quarantine o where o.id = r.instead_of and o.state = 'open'))
             returning q.state
             """

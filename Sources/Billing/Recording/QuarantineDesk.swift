@@ -125,7 +125,7 @@ public final class QuarantineDesk: Service {
     private func settle(_ tried: [(message: QuarantinedMessage, outcome: RecordOutcome)]) async throws -> Int {
         let resolutions: [QuarantinedMessage.Resolution] = tried.compactMap { message, outcome in
             switch outcome {
-            case .recorded: .init(id: message.id, state: .applied, words: "recorded")
+            case .recorded: .init(id: message.id, state: .applied, words: "recorded", isDone: true)
             case .duplicate: .init(id: message.id, state: .applied, words: "known already")
             // It waits for something else now, under another number, unless somebody has closed that.
             case .quarantined(let reason, _, let id) where id != message.id:

@@ -15,7 +15,7 @@ final class DatabaseSafety: Service {
     /// Whether the database was looked at and may be served on. Nothing is acknowledged before.
     var isChecked: Bool { checked.load(ordering: .acquiring) }
 
-    /// Returns when the database may be served on, or the task is cancelled.
+    /// Returns when the database may be served on, or the task is cancelled. It looks as often as `run` does: nobody waits for this but what works by itself.
     func untilChecked() async {
         while !isChecked {
             do {
