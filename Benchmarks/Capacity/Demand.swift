@@ -4,34 +4,43 @@ struct Demand {
     let postgres: Double
     /// Of the program that makes the load: here it shares the machine, elsewhere it does not.
     var generator = 0.0
+    /// What was left unused meanwhile, on all processors: one waits for the other's answer, all wait for the disk.
+    var idle = 0.0
 
-    var all: Double { server + postgres + generator }
+    var used: Double { server + postgres + generator }
+    /// Of all processors.
+    var all: Double { used + idle }
+    /// The part of the processors that it keeps at work.
+    var busy: Double { used / all }
 
-    var text: String { [server, postgres, generator].map { two($0) }.joined(separator: " + ") }
+    var text: String { "\([server, postgres, generator].map { two($0) }.joined(separator: " + ")), \(two(idle)) unused" }
 }
 
 extension Demand {
     init(_ figure: Figure) {
         self.init(server: figure.own ?? .nan, postgres: figure.postgres ?? .nan, generator: figure.generator ?? .nan)
+        // The rate is the generator's, whose clock begins a little later than the one that counts processor time.
+        idle = figure.available.map { max(0, $0 * 1e6 / figure.rate - used) } ?? .nan
     }
 
     static func median(_ demands: [Demand]) -> Demand {
         func middle(_ share: KeyPath<Demand, Double>) -> Double { Benchmarks.middle(demands.map { $0[keyPath: share] }) ?? .nan }
-        return Demand(server: middle(\.server), postgres: middle(\.postgres), generator: middle(\.generator))
+        return Demand(server: middle(\.server), postgres: middle(\.postgres), generator: middle(\.generator), idle: middle(\.idle))
     }
 
-    static func + (one: Demand, other: Demand) -> Demand {
-        Demand(server: one.server + other.server, postgres: one.postgres + other.postgres, generator: one.generator + other.generator)
-    }
-
-    /// Of so many operations.
-    static func * (one: Demand, times: Double) -> Demand {
-        Demand(server: one.server * times, postgres: one.postgres * times, generator: one.generator * times)
+    /// Of several operations together, so many of each. They keep the processors as busy as the busiest of them does alone: where one waits, another
+    /// works.
+    static func together(_ parts: [(demand: Demand, times: Double)]) -> Demand {
+        func sum(_ share: KeyPath<Demand, Double>) -> Double { parts.reduce(0) { $0 + $1.demand[keyPath: share] * $1.times } }
+        var all = Demand(server: sum(\.server), postgres: sum(\.postgres), generator: sum(\.generator))
+        let busiest = parts.map(\.demand.busy).max() ?? .nan
+        all.idle = all.used / busiest - all.used
+        return all
     }
 }
 
-/// How the cost of an operation falls with what arrives together: a batch shares its transaction and commit. So it is a + b ÷ connections, through
-/// two points.
+/// How the cost of an operation falls with what arrives together: a batch shares its transaction and commit, and what is waited for. So it is
+/// a + b ÷ connections, through two points.
 struct DemandCurve {
     let few, more: (connections: Int, demand: Demand)
 
@@ -45,7 +54,7 @@ struct DemandCurve {
             let shared = min(max(0, slope), more.demand[keyPath: share] / second)
             return more.demand[keyPath: share] + shared * (1 / Double(connections) - second)
         }
-        return Demand(server: at(\.server), postgres: at(\.postgres), generator: at(\.generator))
+        return Demand(server: at(\.server), postgres: at(\.postgres), generator: at(\.generator), idle: at(\.idle))
     }
 }
 
@@ -81,7 +90,7 @@ struct Machines {
         Double(processes) * concurrency.transactions(waiting: connections) * 1e6 / demand.postgres
     }
 
-    /// What this machine does with everything on it, the generators too, each of which has one thread, at the most that its processors give.
+    /// What this machine does with everything on it, the generators too, each of which has one thread.
     func here(_ demand: Demand, processors: Double, processes: Int, generators: Int) -> Double {
         min(
             processors * 1e6 / demand.all, Double(generators) * 1e6 / demand.generator, mostByTransactions(demand, processes: processes))

@@ -23,7 +23,7 @@ struct Mixture {
             try lookups.ground.settle()
             _ = try measure(warmUp(of: payments.seconds))
             let (figure, asked, checked) = try measure(payments.seconds)
-            demands.append(pay + ask * asked + check * checked)
+            demands.append(.together([(pay, 1), (ask, asked), (check, checked)]))
             return figure
         }
         let basis = [alone.pay, alone.ask, alone.check].map { Demand.median($0).text }.joined(separator: ", ")

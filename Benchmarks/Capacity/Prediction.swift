@@ -12,7 +12,7 @@ struct Prediction {
         let measured: Figure
 
         /// - Parameter predicted: the rate on so many processors of this machine: those that others had not taken meanwhile, which are all of them
-        ///   where nobody else works. What others take is no matter of the market; what it leaves idle is, and counts against the prediction.
+        ///   where nobody else works. What others take is no matter of the market; what it leaves unused is, and is predicted.
         init(measured: Figure, predicted: (_ processors: Double) -> Double) {
             (self.measured, self.predicted) = (measured, predicted(measured.available ?? .nan))
         }

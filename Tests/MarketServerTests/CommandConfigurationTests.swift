@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import PGClient
 import TestSupport
 import Testing
 
@@ -103,6 +104,20 @@ struct CommandConfigurationTests {
         }
         #expect(throws: (any Error).self) { try DemoCommand.Seed.parse(["--events=-5"]) }
         #expect(try DevCommand.parse(["--port", "0"]).port == 0)
+    }
+
+    @Test("a server has a connection for an audience, one for a count and one to say who is calling, or does not begin", arguments: [3, 4, 500, 501])
+    func databaseConnections(count: Int) async throws {
+        func settings() async throws -> ServerSettings {
+            try await self.settings("--database-url", "x", "--database-connections", "\(count)")
+        }
+        guard (4...500).contains(count) else {
+            let error = await #expect(throws: ConfigurationError.self) { try await settings() }
+            #expect(error?.key == "MARKET_DATABASE_CONNECTIONS")
+            return
+        }
+        let made = try await settings()
+        #expect(made.database.maxConnections >= 3 && made.database.maxConnections + made.recording.maxConnections == count)
     }
 
     @Test("the version is the contract's")

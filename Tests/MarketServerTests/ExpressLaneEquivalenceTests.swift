@@ -74,6 +74,7 @@ struct ExpressLaneEquivalenceTests {
                     "Accept: */*\r\n",
                     [
                         "Connection: close\r\n", "Connection: Keep-Alive\r\n", "Connection: keep-alive, x\r\n", "Upgrade: h2c\r\n",
+                        "Proxy-Connection: close\r\n", "Proxy-Connection: keep-alive\r\n",
                         "Expect: 100-continue\r\n", "A: b\n", " A: b\r\n", "A : b\r\n", "A: b\r\n c\r\n", "A:\r\n", "A\r\n", ": b\r\n",
                         "A: \u{1}\r\n", "A: é\r\n", "A: b\rC: d\r\n", "A_b: c\r\n", "A.b: c\r\n", "Content-Encoding: identity\r\n",
                         "Transfer-Encoding: identity\r\n", "Trailer: A\r\n", "Content-Length : 3\r\n",

@@ -35,8 +35,13 @@ public struct LineSplitter: Sendable {
         var left = chunk[...]
         while let base = UnsafeRawBufferPointer(rebasing: left).baseAddress, let end = memchr(base, 0x0A, left.count) {
             let count = base.distance(to: UnsafeRawPointer(end))
-            keep(left.prefix(count))
-            lines.append(take())
+            if rest.isEmpty {
+                number += 1
+                lines.append(Line(UnsafeRawBufferPointer(rebasing: left.prefix(count)), number: number, isCut: false))
+            } else {
+                keep(left.prefix(count))
+                lines.append(take())
+            }
             left = left.dropFirst(count + 1)
         }
         keep(left)
@@ -56,13 +61,23 @@ public struct LineSplitter: Sendable {
     }
 
     private mutating func take() -> Line {
-        number += 1
         defer {
             rest.removeAll(keepingCapacity: true)
             restOversized = false
         }
-        if rest.last == 0x0D, !restOversized { rest.removeLast() }
-        let isOversized = restOversized || rest.count > Self.limit
-        return Line(number: number, bytes: isOversized ? Array(rest.prefix(Self.limit)) : rest, oversized: isOversized)
+        number += 1
+        return rest.withUnsafeBytes { Line($0, number: number, isCut: restOversized) }
+    }
+}
+
+extension LineSplitter.Line {
+    /// In an allocation of its own, just as large as it is: thousands of lines are under way at once.
+    ///
+    /// - Parameters:
+    ///   - raw: with the return of the line's end where it has one.
+    ///   - isCut: there was more of it.
+    fileprivate init(_ raw: UnsafeRawBufferPointer, number: Int, isCut: Bool) {
+        let content = raw.last == 0x0D && !isCut ? raw.dropLast() : raw[...]
+        self.init(number: number, bytes: Array(content.prefix(LineSplitter.limit)), oversized: isCut || content.count > LineSplitter.limit)
     }
 }
