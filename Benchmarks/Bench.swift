@@ -68,7 +68,7 @@ struct Bench: AsyncParsableCommand {
         }
         if parts.contains(.growth) {
             await report.part("growth") {
-                try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs, logger: logger).rows()
+                try Growth(ground: ground, server: server, events: events, seconds: seconds, runs: runs, logger: logger).findings()
             }
         }
         if parts.contains(.memory) { await report.part("memory after all else") { [try Memory.underWork(server)] } }

@@ -21,7 +21,7 @@ struct Growth {
     /// Of the large market's server.
     private static let port = 28_083
 
-    func rows() throws -> [Row] {
+    func findings() throws -> [any Finding] {
         let larger = try Ground.make(market: ground.market, name: "large", lendsHugePages: ground.hasHugePages, logger: logger)
         defer { larger.remove() }
         let second = try ServerProcess(larger, port: Self.port)
@@ -37,12 +37,13 @@ struct Growth {
 
         let fresh = row("import right after a checkpoint", small, large, (small.afterCheckpoint, large.afterCheckpoint), goals: [])
         say(fresh.text)
+        say(large.memory.text)
         let measured = try compare(small, large, [.imports, .backfills]) + compare(small, large, [.entitlements, .checks, .payments])
         for market in [small, large] { try market.prove() }
         let audiences = try small.audiences.filled {
             try large.audiences.filled { try compare(small, large, [.csv, .ndjson]) }
         }
-        return [fresh] + measured + audiences
+        return [fresh] + measured + audiences + [large.memory]
     }
 
     private func compare(_ small: GrownMarket, _ large: GrownMarket, _ operations: [GrownMarket.Operation]) throws -> [Row] {

@@ -21,10 +21,10 @@ struct Memory {
         let history = try History(events: events).file(of: ground)
         let (idle, backfill) = try onFreshServer { try $0.post(history, of: ground) }
         try ground.clear()
-        let imported = try importing(history)
+        let imported = try ground.memoryOfImporting(history)
         try ground.clear()
         // What the program is by itself: of an import, too, which has its connections and has read its code.
-        let small = try importing(try History(events: Self.few).file(of: ground))
+        let small = try ground.memoryOfImporting(try History(events: Self.few).file(of: ground))
         try ground.clear()
         let audiences = try Audiences(ground: ground, runs: 1)
         let (other, audience) = try audiences.filled {
@@ -33,17 +33,19 @@ struct Memory {
                 _ = try audiences.read(.ndjson, of: server)
             }
         }
-        func added(_ what: String, _ most: Double, over idle: Double) -> Bound {
-            Bound(
-                what: "memory added by \(what)", value: most - idle, limit: Self.addedLimit, unit: "MiB",
-                because: "at most \(two(most)), idle \(two(idle))")
-        }
         return [
             Bound(what: "memory of the server, idle", value: max(idle, other), limit: Self.idleLimit, unit: "MiB"),
-            added("a backfill of \(events) events over HTTP", backfill, over: idle),
-            added("audiences of \(Audiences.members), CSV and NDJSON", audience, over: other),
-            added("market import of \(events) events, to one of \(Self.few)", imported, over: small),
+            Self.added("a backfill of \(events) events over HTTP", backfill, over: idle),
+            Self.added("audiences of \(Audiences.members), CSV and NDJSON", audience, over: other),
+            Self.added("market import of \(events) events, to one of \(Self.few)", imported, over: small),
         ]
+    }
+
+    /// - Parameter most: MiB that were held; `idle` of them are those of the program by itself.
+    static func added(_ what: String, _ most: Double, over idle: Double) -> Bound {
+        Bound(
+            what: "memory added by \(what)", value: most - idle, limit: addedLimit, unit: "MiB",
+            because: "at most \(two(most)), idle \(two(idle))")
     }
 
     /// The most that the server held on which everything else was measured.
@@ -61,16 +63,18 @@ struct Memory {
         try work(server)
         return (idle, try ProcessTime.memory(of: server.pid).most)
     }
+}
 
+extension Ground {
     /// The most that `market import` holds, in MiB.
     ///
     /// Read while it runs, every 20 ms, since nothing can be read of a process that has ended: what it grows by in the last 20 ms is missed. The
     /// kernel's own count of ended children is no help: it begins with the size of the process that started them.
-    private func importing(_ history: String) throws -> Double {
+    func memoryOfImporting(_ history: String) throws -> Double {
         let process = Process()
         // env becomes the program, under the same number.
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["--default-signal", ground.market] + ground.importArguments(history)
+        process.arguments = ["--default-signal", market] + importArguments(history)
         process.standardOutput = FileHandle.nullDevice
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }

@@ -106,7 +106,9 @@ struct CommandConfigurationTests {
         #expect(try DevCommand.parse(["--port", "0"]).port == 0)
     }
 
-    @Test("a server has a connection for an audience, one for a count and one to say who is calling, or does not begin", arguments: [3, 4, 500, 501])
+    @Test(
+        "a server has a connection for an audience, one for a count and one to say who is calling, or does not begin",
+        arguments: [3, 4, 500, 501])
     func databaseConnections(count: Int) async throws {
         func settings() async throws -> ServerSettings {
             try await self.settings("--database-url", "x", "--database-connections", "\(count)")

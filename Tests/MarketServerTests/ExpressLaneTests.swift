@@ -171,7 +171,8 @@ struct ExpressLaneTests {
         for rest in [
             "Content-Length: 7\r\nContent-Length: 7\r\n", "Content-Length: +7\r\n", "Content-Length: \r\n", "Content-Length: 101\r\n",
             "Content-Length: 99999999999999999999\r\n", "Transfer-Encoding: chunked\r\n", "transfer-encoding: identity\r\n", "Host: y\r\n",
-            "Connection: close\r\n", "Connection: keep-alive, upgrade\r\n", "Proxy-Connection: keep-alive\r\n", "Expect: 100-continue\r\n", "Content-Encoding: gzip\r\n",
+            "Connection: close\r\n", "Connection: keep-alive, upgrade\r\n", "Proxy-Connection: keep-alive\r\n", "Expect: 100-continue\r\n",
+            "Content-Encoding: gzip\r\n",
             "Upgrade: h2c\r\n", "A: b\n", "A: b\rC: d\r\n", " A: b\r\n", "A : b\r\n", "A: b\r\n c\r\n", "A: \u{0}\r\n", "A: é\r\n",
             ": b\r\n", "A\r\n",
             "Authorization: a\r\nAuthorization: a\r\n",

@@ -29,7 +29,7 @@ public struct Backfill: Sendable {
     private let publisherID: Publisher.ID
     private let source: RecordedEvent.Source
 
-    /// Lines of a chunk: some of them make a transaction that is cheap for each event, and each line that is under way takes some five kilobytes.
+    /// Lines of a chunk: some of them make a transaction that is cheap for each event, and each line that is under way takes some two kilobytes.
     static let chunkSize = 500
     /// Bytes of a chunk, but for its last line: lines may be long, and memory is that of the chunks under way and the next.
     static let chunkBytes = 1 << 20
