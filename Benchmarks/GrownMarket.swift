@@ -11,7 +11,7 @@ struct GrownMarket {
     /// market has more pages to go through before that is over. It costs each page once from one checkpoint to the next, however many events come
     /// between; so it is shown beside the cost of an event, and goes before it as its warm-up.
     let afterCheckpoint: Figure
-    /// Of the import of the first part: how long it is is nothing to its memory.
+    /// What the import of the first part added: no more than a short one may, however long it is.
     let memory: Bound
     private let lookups: Lookups
     private let checks: BulkChecks
@@ -19,9 +19,6 @@ struct GrownMarket {
     /// Lines of each import and each backfill that is measured.
     private let further: Int
     private let pieces: [String]
-
-    /// Lines of an import that adds next to nothing, and still takes long enough for its memory to be read.
-    private static let few = 2_000
 
     enum Operation: String {
         case entitlements = "GET /v1/entitlements"
@@ -51,7 +48,7 @@ struct GrownMarket {
                 """
                 set -e
                 head -n \(first) "$0" > "$0.first"
-                head -n \(Self.few) "$0" > "$0.few"
+                head -n \(Memory.few) "$0" > "$0.few"
                 tail -n +\(first + 1) "$0" | head -n \(last) > "$0.last"
                 tail -n +\(first + last + 1) "$0" | split -l \(further) -d -a 3 - "$0."
                 rm "$0"
@@ -66,7 +63,7 @@ struct GrownMarket {
         afterCheckpoint = try watch.figure(operations: last, own: own)
         // What the program is by itself: nothing of this is new any more.
         memory = Memory.added(
-            "market import of \(first) lines, to one of \(Self.few)", most, over: try ground.memoryOfImporting("\(history).few"))
+            "market import of \(first) lines, to one of \(Memory.few)", most, over: try ground.memoryOfImporting("\(history).few"))
         for part in ["first", "few", "last"] { unlink("\(history).\(part)") }
         say("    \(events) events imported in \(two((ContinuousClock.now - start) / .seconds(1))) s")
 
